@@ -1,0 +1,58 @@
+import { answer } from '../lib/protocol.ts'
+import { repeat } from '../lib/repeat.ts'
+import type { OpenProduct, Subject } from '../lib/subject.ts'
+
+interface Open {
+  subject: string
+  dir: string
+  databaseUrl?: string
+  secrets: string[]
+}
+
+let open: OpenProduct
+let secrets: string[] = []
+let ids: string[] = []
+let cursor: string | undefined
+// Later uses are stored at least this often, so that much of a flush belongs to the time measured.
+const flushEveryMs = 60_000
+
+/** The subject opened in a process of its own; each measurement answers operations per second. */
+answer({
+  seed: async ({ subject, dir, count }: { subject: string; dir: string; count: number }) =>
+    (await choose(subject)).seedTokens(dir, count),
+  async open(args: Open) {
+    open = await (await choose(args.subject)).openProduct(args.dir, args.databaseUrl)
+    secrets = args.secrets
+  },
+  /** Uses each secret once and stores that: a first use is a write, and each secret has only one. */
+  async useAll() {
+    for (const secret of secrets) await open.verify(secret)
+    await open.flush()
+  },
+  async verify({ ms }: { ms: number }) {
+    const rate = await repeat(ms, async (i) => {
+      if (!(await open.verify(secrets[i % secrets.length] as string))) throw new Error('a good secret was refused')
+    })
+    const flushFrom = performance.now()
+    await open.flush()
+    return rate / (1 + (performance.now() - flushFrom) / flushEveryMs)
+  },
+  create: ({ ms }: { ms: number }) => repeat(ms, () => open.create()),
+  async rotate({ ms }: { ms: number }) {
+    while (ids.length < 200) ids = [...ids, (await open.create()).id]
+    return repeat(ms, (i) => open.rotate(ids[i % ids.length] as string))
+  },
+  list: ({ ms }: { ms: number }) =>
+    repeat(ms, async () => {
+      const page = await open.list(20, cursor)
+      if (page.count === 0) throw new Error('an empty page')
+      cursor = page.next ?? undefined
+    }),
+  createOne: () => open.create(),
+  revokeOne: ({ id }: { id: string }) => open.revoke(id),
+})
+
+async function choose(name: string): Promise<Subject> {
+  if (name === 'stand-in') return (await import('../stand-in.ts')).standIn
+  return (await import('../product.ts')).product
+}

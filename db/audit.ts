@@ -1,0 +1,114 @@
+import { createHmac } from 'node:crypto'
+import type { Selectable } from 'kysely'
+import { NewerSchema } from './errors.ts'
+import { type Engine, schemaVersion } from './migrate.ts'
+import type { Db } from './open.ts'
+import type { AuditRow, Schema } from './schema.ts'
+
+export type Head = Pick<Selectable<Schema['audit_head']>, 'seq' | 'at' | 'row_hmac'>
+export type NewAuditRow = Omit<AuditRow, 'seq' | 'row_hmac'>
+
+/** Takes the head of the chain, first thing in each write transaction: one writer at a time (security R39). */
+export async function takeHead(db: Db, engine: Engine): Promise<Head> {
+  const query = db.selectFrom('audit_head').selectAll()
+  const head = await (engine === 'postgres' ? query.forUpdate() : query).executeTakeFirstOrThrow()
+  if (head.schema_version > schemaVersion) throw new NewerSchema(head.schema_version, schemaVersion)
+  return head
+}
+
+/** Appends rows behind the head this transaction holds. */
+export async function append(db: Db, key: Buffer, head: Head, rows: NewAuditRow[]): Promise<void> {
+  let { seq, row_hmac } = head
+  const chained = rows.map((row) => {
+    seq += 1
+    row_hmac = chainHmac(key, row_hmac, { ...row, seq })
+    return { ...row, seq, row_hmac }
+  })
+  const last = chained.at(-1)
+  if (last === undefined) return
+  await db.insertInto('audit').values(chained).execute()
+  await db.updateTable('audit_head').set({ seq, row_hmac, at: last.at }).execute()
+}
+
+function chainHmac(key: Buffer, previous: Buffer, row: Omit<AuditRow, 'row_hmac'>): Buffer {
+  const fields = [
+    row.seq,
+    row.at,
+    row.actor_kind,
+    row.actor_id,
+    row.actor_name,
+    row.role,
+    row.via,
+    row.ip,
+    row.client_name,
+    row.client_version,
+    row.request_id,
+    row.action,
+    row.target_id,
+    row.outcome,
+    row.details,
+  ]
+  return createHmac('sha256', key).update(previous).update(JSON.stringify(fields)).digest()
+}
+
+export interface Verification {
+  rows: number
+  head: { seq: number; hmac: string }
+  /** The first row that does not fit the chain; null = the chain holds. */
+  first_bad_seq: number | null
+}
+
+/** Walks the chain from the start; `expected` is a head exported earlier, to find a cut tail. */
+export async function verifyChain(
+  db: Db,
+  key: Buffer,
+  expected?: { seq: number; hmac: string },
+): Promise<Verification> {
+  let previous: Buffer = Buffer.alloc(32)
+  let seq = 0
+  let bad: number | null = null
+  while (bad === null) {
+    const rows = await db.selectFrom('audit').selectAll().where('seq', '>', seq).orderBy('seq').limit(5_000).execute()
+    if (rows.length === 0) break
+    for (const row of rows) {
+      const fits = row.seq === seq + 1 && chainHmac(key, previous, row).equals(row.row_hmac)
+      const asExported = expected?.seq !== row.seq || row.row_hmac.toString('hex') === expected.hmac
+      if (!fits || !asExported) {
+        bad = seq + 1
+        break
+      }
+      seq = row.seq
+      previous = row.row_hmac
+    }
+  }
+  const head = await db.selectFrom('audit_head').selectAll().executeTakeFirstOrThrow()
+  const cut = head.seq !== seq || !head.row_hmac.equals(previous) || (expected !== undefined && expected.seq > seq)
+  if (bad === null && cut) bad = seq + 1
+  return { rows: seq, head: { seq: head.seq, hmac: head.row_hmac.toString('hex') }, first_bad_seq: bad }
+}
+
+export interface AuditFilter {
+  actor_id?: string | undefined
+  target_id?: string | undefined
+  action?: string | undefined
+  outcome?: 'ok' | 'denied' | undefined
+  since?: string | undefined
+  until?: string | undefined
+}
+
+/** Rows of the trail, newest first, below `before`. */
+export async function list(
+  db: Db,
+  filter: AuditFilter,
+  page: { limit: number; before?: number | undefined },
+): Promise<AuditRow[]> {
+  let query = db.selectFrom('audit').selectAll().orderBy('seq', 'desc').limit(page.limit)
+  if (filter.actor_id !== undefined) query = query.where('actor_id', '=', filter.actor_id)
+  if (filter.target_id !== undefined) query = query.where('target_id', '=', filter.target_id)
+  if (filter.action !== undefined) query = query.where('action', '=', filter.action)
+  if (filter.outcome !== undefined) query = query.where('outcome', '=', filter.outcome)
+  if (filter.since !== undefined) query = query.where('at', '>=', filter.since)
+  if (filter.until !== undefined) query = query.where('at', '<', filter.until)
+  if (page.before !== undefined) query = query.where('seq', '<', page.before)
+  return query.execute()
+}

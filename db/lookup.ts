@@ -1,0 +1,127 @@
+import { sql } from 'kysely'
+import type { Db, Prepared, Store } from './open.ts'
+import { slot } from './prepare.ts'
+
+/** What validation reads of a token: one row, found by the digest of the secret. */
+export interface FoundToken {
+  id: string
+  kind: 'access' | 'user_key' | 'management'
+  role: 'admin' | 'operator' | 'reader' | 'validator' | null
+  name: string | null
+  owner_id: string | null
+  project_id: string | null
+  all_servers: number
+  allowed_ips: string | null
+  tool_rules: string | null
+  not_before: string | null
+  expires_at: string | null
+  enabled: number
+  revoked_at: string | null
+  generation: number
+  secret_hash: Buffer
+  secret_used_at: string | null
+  previous_hash: Buffer | null
+  previous_until: string | null
+  previous_used_at: string | null
+  owner_active: number
+}
+
+/** The prepared statements of validation (security R46). */
+export interface Lookups {
+  bySecret: Prepared<FoundToken>
+  byPrevious: Prepared<FoundToken>
+  byId: Prepared<FoundToken>
+  /** Arguments: token id, all_servers, project id, server (id or slug). */
+  reached: Prepared<{ id: string; slug: string }>
+  /** Which token a secret that was ended on purpose belonged to. */
+  ended: Prepared<{ token_id: string }>
+}
+
+/** Prepares them all on the store's own look-up connection. */
+export function prepareLookups(store: Store): Lookups {
+  return {
+    bySecret: store.prepare((db) => found(db).where('tokens.secret_hash', '=', slot(0))),
+    byPrevious: store.prepare((db) => found(db).where('tokens.previous_hash', '=', slot(0))),
+    byId: store.prepare((db) => found(db).where('tokens.id', '=', slot(0))),
+    reached: store.prepare(reached),
+    ended: store.prepare((db) =>
+      db.selectFrom('revocations').select('token_id').where('token_hash', '=', slot(0)),
+    ),
+  }
+}
+
+/** An owner counts as active while enabled and, for a token bound to a project, a member of it. */
+const ownerActive = sql<number>`case when tokens.owner_id is null then 1
+  when users.enabled = 1 and users.deleted_at is null and (tokens.project_id is null or exists (
+    select 1 from project_members m where m.project_id = tokens.project_id and m.user_id = tokens.owner_id))
+  then 1 else 0 end`
+
+function found(db: Db) {
+  return db
+    .selectFrom('tokens')
+    .leftJoin('users', 'users.id', 'tokens.owner_id')
+    .select([
+      'tokens.id',
+      'tokens.kind',
+      'tokens.role',
+      'tokens.name',
+      'tokens.owner_id',
+      'tokens.project_id',
+      'tokens.all_servers',
+      'tokens.allowed_ips',
+      'tokens.tool_rules',
+      'tokens.not_before',
+      'tokens.expires_at',
+      'tokens.enabled',
+      'tokens.revoked_at',
+      'tokens.generation',
+      'tokens.secret_hash',
+      'tokens.secret_used_at',
+      'tokens.previous_hash',
+      'tokens.previous_until',
+      'tokens.previous_used_at',
+      ownerActive.as('owner_active'),
+    ])
+}
+
+/** A server in reach: named by the token or a group of it, or any under `all_servers`, and never outside its project. */
+function reached(db: Db) {
+  const token = slot(0)
+  return db
+    .selectFrom('servers')
+    .select(['servers.id', 'servers.slug'])
+    .where('servers.deleted_at', 'is', null)
+    .where((is) => is.or([is('servers.id', '=', slot(3)), is('servers.slug', '=', slot(3))]))
+    .where((is) =>
+      is.or([
+        sql<boolean>`cast(${slot(2)} as text) is null`,
+        is.exists(
+          is
+            .selectFrom('projects')
+            .select('projects.id')
+            .where('projects.id', '=', slot(2))
+            .whereRef('projects.config_id', '=', 'servers.config_id'),
+        ),
+      ]),
+    )
+    .where((is) =>
+      is.or([
+        sql<boolean>`cast(${slot(1)} as integer) = 1`,
+        is.exists(
+          is
+            .selectFrom('token_servers')
+            .select('server_id')
+            .where('token_id', '=', token)
+            .whereRef('server_id', '=', 'servers.id'),
+        ),
+        is.exists(
+          is
+            .selectFrom('token_groups')
+            .innerJoin('group_servers', 'group_servers.group_id', 'token_groups.group_id')
+            .select('group_servers.server_id')
+            .where('token_groups.token_id', '=', token)
+            .whereRef('group_servers.server_id', '=', 'servers.id'),
+        ),
+      ]),
+    )
+}

@@ -1,0 +1,36 @@
+import type { CompiledQuery, Kysely } from 'kysely'
+import type { Engine } from './migrate.ts'
+import { openPostgres } from './postgres.ts'
+import type { Schema } from './schema.ts'
+import { openSqlite } from './sqlite.ts'
+
+/** What query functions take: the read connection or a transaction. */
+export type Db = Kysely<Schema>
+
+/** A query of the hot path: built once, compiled, prepared; answers its first row. */
+export type Prepared<Row> = (args: readonly unknown[]) => Row | undefined | Promise<Row | undefined>
+
+/** An open database with its three ways in: reads, one write transaction at a time, and prepared look-ups. */
+export interface Store {
+  engine: Engine
+  read: Db
+  /** Runs `work` in one write transaction; a busy store is waited for up to 5 s, then `StoreUnavailable`. */
+  write<T>(work: (db: Db) => Promise<T>): Promise<T>
+  /** Prepares a query whose parameters are `slot(0)`, `slot(1)`, … on a connection nothing else uses. */
+  prepare<Row>(build: (db: Db) => { compile(): CompiledQuery<Row> }): Prepared<Row>
+  /** Answers if the store can be read now; throws otherwise. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface StoreOptions {
+  /** `postgres://…`, or the path of the SQLite file. */
+  location: string
+  /** How long a connection waits in its thread for a lock, ms: ≤ 50 where an event loop serves, ≥ 5,000 elsewhere (R42). */
+  busyTimeout: number
+}
+
+/** Opens the store and brings its schema up to date under an exclusive lock. */
+export function openStore(options: StoreOptions): Promise<Store> {
+  return /^postgres(ql)?:\/\//.test(options.location) ? openPostgres(options) : openSqlite(options)
+}

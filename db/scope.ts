@@ -1,0 +1,44 @@
+import type { ExpressionBuilder, Expression, SqlBool } from 'kysely'
+import type { Schema } from './schema.ts'
+
+/** Which rows a caller may touch; empty = all. `src/core/actor.ts` makes it from the credential. */
+export interface Scope {
+  token_id?: string
+  owner_id?: string
+  project_id?: string
+}
+
+/** Rows of `tokens` in scope. */
+export function ownTokens(scope: Scope) {
+  return (is: ExpressionBuilder<Schema, 'tokens'>): Expression<SqlBool> => {
+    const terms = [is('tokens.kind', '!=', 'management')]
+    if (scope.token_id !== undefined) terms.push(is('tokens.id', '=', scope.token_id))
+    if (scope.owner_id !== undefined) terms.push(is('tokens.owner_id', '=', scope.owner_id))
+    if (scope.project_id !== undefined) terms.push(is('tokens.project_id', '=', scope.project_id))
+    return is.and(terms)
+  }
+}
+
+/** Rows of `servers` in scope: those of the project's configuration. */
+export function ownServers(scope: Scope) {
+  return (is: ExpressionBuilder<Schema, 'servers'>): Expression<SqlBool> => {
+    if (scope.token_id !== undefined) return is.lit(false)
+    const { project_id } = scope
+    if (project_id === undefined) return is.and([])
+    return is.exists(
+      is
+        .selectFrom('projects')
+        .select('projects.id')
+        .where('projects.id', '=', project_id)
+        .whereRef('projects.config_id', '=', 'servers.config_id'),
+    )
+  }
+}
+
+/** Rows of `projects` in scope. */
+export function ownProjects(scope: Scope) {
+  return (is: ExpressionBuilder<Schema, 'projects'>): Expression<SqlBool> => {
+    if (scope.token_id !== undefined) return is.lit(false)
+    return scope.project_id === undefined ? is.and([]) : is('projects.id', '=', scope.project_id)
+  }
+}

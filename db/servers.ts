@@ -1,0 +1,108 @@
+import { sql, type Insertable, type Updateable } from 'kysely'
+import type { Db } from './open.ts'
+import { contains, countCap, type Page } from './page.ts'
+import type { ServerRow, ServerTable } from './schema.ts'
+import { ownServers, type Scope } from './scope.ts'
+
+export interface ServerFilter {
+  /** Substring of name, slug or description, letter case ignored. */
+  text?: string | undefined
+  group_id?: string | undefined
+  deleted?: boolean | undefined
+}
+
+export async function insert(db: Db, row: Insertable<ServerTable>): Promise<ServerRow> {
+  return db.insertInto('servers').values(row).returningAll().executeTakeFirstOrThrow()
+}
+
+/** The server with this id, deleted ones included. */
+export async function find(db: Db, scope: Scope, id: string): Promise<ServerRow | undefined> {
+  return db.selectFrom('servers').selectAll().where('servers.id', '=', id).where(ownServers(scope)).executeTakeFirst()
+}
+
+export async function findMany(db: Db, scope: Scope, ids: readonly string[]): Promise<ServerRow[]> {
+  if (ids.length === 0) return []
+  return db.selectFrom('servers').selectAll().where('servers.id', 'in', ids).where(ownServers(scope)).execute()
+}
+
+/** Up to two live servers of that exact name or slug. */
+export async function findNamed(db: Db, scope: Scope, name: string): Promise<ServerRow[]> {
+  return db
+    .selectFrom('servers')
+    .selectAll()
+    .where((is) => is.or([is('name', '=', name), is('slug', '=', name)]))
+    .where('deleted_at', 'is', null)
+    .where(ownServers(scope))
+    .limit(2)
+    .execute()
+}
+
+/** The slugs that are this one or this one with `-2`, `-3`, … behind it, deleted servers included. */
+export async function slugsLike(db: Db, slug: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('servers')
+    .select('slug')
+    .where((is) => is.or([is('slug', '=', slug), sql<boolean>`slug like ${`${slug}-%`}`]))
+    .execute()
+  return rows.map((row) => row.slug)
+}
+
+/** Changes a live server. */
+export async function update(
+  db: Db,
+  scope: Scope,
+  id: string,
+  changes: Updateable<ServerTable>,
+): Promise<ServerRow | undefined> {
+  return db
+    .updateTable('servers')
+    .set(changes)
+    .where('servers.id', '=', id)
+    .where('deleted_at', 'is', null)
+    .where(ownServers(scope))
+    .returningAll()
+    .executeTakeFirst()
+}
+
+/** Leaves a tombstone; the server leaves every group, every token's set and its configuration. */
+export async function remove(db: Db, scope: Scope, id: string, now: string): Promise<ServerRow | undefined> {
+  const changes = { deleted_at: now, updated_at: now, config_id: null, env: null, headers: null }
+  const row = await update(db, scope, id, changes)
+  if (row === undefined) return undefined
+  await db.deleteFrom('token_servers').where('server_id', '=', id).execute()
+  await db.deleteFrom('group_servers').where('server_id', '=', id).execute()
+  return row
+}
+
+function filtered(db: Db, scope: Scope, { text, group_id, deleted }: ServerFilter) {
+  let query = db.selectFrom('servers').where(ownServers(scope))
+  if (deleted !== undefined) query = query.where('deleted_at', deleted ? 'is not' : 'is', null)
+  if (group_id !== undefined) {
+    query = query.where('servers.id', 'in', (is) =>
+      is.selectFrom('group_servers').select('server_id').where('group_id', '=', group_id),
+    )
+  }
+  if (text !== undefined) {
+    const like = contains(text)
+    query = query.where(
+      sql<boolean>`(lower(name) like ${like} escape '\\' or slug like ${like} escape '\\' or lower(description) like ${like} escape '\\')`,
+    )
+  }
+  return query
+}
+
+export async function list(db: Db, scope: Scope, filter: ServerFilter, page: Page): Promise<ServerRow[]> {
+  let query = filtered(db, scope, filter).selectAll('servers').orderBy('servers.id', page.order).limit(page.limit)
+  if (page.after !== undefined) query = query.where('servers.id', page.order === 'asc' ? '>' : '<', page.after)
+  return query.execute()
+}
+
+/** How many servers match; beyond 1,000 null, unless `exact` asks for the whole count. */
+export async function count(db: Db, scope: Scope, filter: ServerFilter, exact: boolean): Promise<number | null> {
+  const rows = filtered(db, scope, filter).select('servers.id')
+  const { n } = await db
+    .selectFrom((exact ? rows : rows.limit(countCap + 1)).as('counted'))
+    .select((is) => is.fn.countAll<number>().as('n'))
+    .executeTakeFirstOrThrow()
+  return !exact && n > countCap ? null : n
+}

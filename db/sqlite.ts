@@ -1,0 +1,174 @@
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import Database from 'better-sqlite3'
+import { type CompiledQuery, Kysely, SqliteDialect, sql } from 'kysely'
+import { isBusy, NewerSchema, StoreUnavailable } from './errors.ts'
+import { migrate, schemaVersion, storedVersion } from './migrate.ts'
+import type { Db, Prepared, Store, StoreOptions } from './open.ts'
+import { binder } from './prepare.ts'
+import type { Schema } from './schema.ts'
+
+type Handle = Database.Database
+
+const patience = 5_000
+const identityCheckEvery = 100
+
+/** Opens the file, private to its user (R4), in WAL with full durability (R42). */
+export async function openSqlite({ location, busyTimeout }: StoreOptions): Promise<Store> {
+  createPrivately(location)
+  await bringUpToDate(location)
+  const writer = connect(location, busyTimeout, false)
+  const reader = connect(location, busyTimeout, true)
+  const lookups = connect(location, Math.min(busyTimeout, 50), true)
+  const read = kysely(reader)
+  const write = kysely(writer)
+  const sameFile = identity(location)
+  return {
+    engine: 'sqlite',
+    read,
+    write: (work) =>
+      write.connection().execute(async (db) => {
+        sameFile()
+        await beginImmediate(db)
+        return finish(db, work)
+      }),
+    prepare: (build) => prepared(lookups, build(read).compile(), sameFile),
+    async ping() {
+      sameFile()
+      lookups.prepare('select seq from audit_head').get()
+    },
+    async close() {
+      await write.destroy()
+      await read.destroy()
+      lookups.close()
+    },
+  }
+}
+
+function createPrivately(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  closeSync(openSync(path, 'a', 0o600))
+  if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600)
+}
+
+function connect(path: string, busyTimeout: number, readonly: boolean): Handle {
+  const handle = new Database(path, { readonly, timeout: busyTimeout })
+  handle.pragma('synchronous = full')
+  handle.pragma('foreign_keys = on')
+  handle.pragma('trusted_schema = off')
+  handle.pragma('cell_size_check = on')
+  handle.pragma('journal_size_limit = 67108864')
+  handle.pragma('mmap_size = 536870912')
+  checkPragmas(handle)
+  return handle
+}
+
+/** Reads the pragmas after a query, because a fresh connection reports what the build says (F2). */
+function checkPragmas(handle: Handle): void {
+  handle.prepare('select count(*) from sqlite_master').get()
+  const wanted = { journal_mode: 'wal', synchronous: 2, foreign_keys: 1, trusted_schema: 0, cell_size_check: 1 }
+  for (const [name, value] of Object.entries(wanted)) {
+    if (handle.pragma(name, { simple: true }) !== value) {
+      throw new StoreUnavailable(`SQLite did not accept ${name} = ${value}; the database needs a local file system.`)
+    }
+  }
+}
+
+/** Prepares each text once; Kysely alone would prepare anew on every call. */
+function kysely(handle: Handle): Kysely<Schema> {
+  const statements = new Map<string, Database.Statement>()
+  const database = {
+    close: () => handle.close(),
+    prepare(text: string) {
+      let statement = statements.get(text)
+      if (statement === undefined) {
+        statement = handle.prepare(text)
+        if (statements.size >= 500) statements.clear()
+        statements.set(text, statement)
+      }
+      return statement as never
+    },
+  }
+  return new Kysely<Schema>({ dialect: new SqliteDialect({ database }) })
+}
+
+async function bringUpToDate(path: string): Promise<void> {
+  const handle = new Database(path, { timeout: patience })
+  try {
+    await retry(async () => handle.pragma('journal_mode = wal'))
+    const db = kysely(handle)
+    if ((await checkedVersion(db)) === schemaVersion) return
+    await retry(async () => handle.exec('begin exclusive'))
+    try {
+      if ((await checkedVersion(db)) < schemaVersion) await migrate(db, 'sqlite')
+      handle.exec('commit')
+    } catch (error) {
+      if (handle.inTransaction) handle.exec('rollback')
+      throw error
+    }
+  } finally {
+    handle.close()
+  }
+}
+
+async function checkedVersion(db: Db): Promise<number> {
+  const found = await storedVersion(db)
+  if (found > schemaVersion) throw new NewerSchema(found, schemaVersion)
+  return found
+}
+
+function beginImmediate(db: Db): Promise<unknown> {
+  return retry(() => sql`begin immediate`.execute(db))
+}
+
+async function finish<T>(db: Db, work: (db: Db) => Promise<T>): Promise<T> {
+  try {
+    const result = await work(db)
+    await sql`commit`.execute(db)
+    return result
+  } catch (error) {
+    // A failed rollback means there is no transaction left; the first error is the one to tell.
+    await sql`rollback`.execute(db).catch(() => undefined)
+    throw error
+  }
+}
+
+/** Waits for another process's lock without holding the event loop, up to 5 s (R45). */
+async function retry<T>(attempt: () => Promise<T>): Promise<T> {
+  const giveUp = Date.now() + patience
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!isBusy(error)) throw error
+      if (Date.now() > giveUp) throw new StoreUnavailable('The database is locked by another process.', error)
+      await sleep(1 + Math.random() * 20)
+    }
+  }
+}
+
+/** Refuses to go on when the file at the path is no longer the one that was opened (R18). */
+function identity(path: string): () => void {
+  const opened = statSync(path).ino
+  let checkedAt = 0
+  let problem: StoreUnavailable | undefined
+  return () => {
+    const now = Date.now()
+    if (now - checkedAt >= identityCheckEvery) {
+      checkedAt = now
+      const same = statSync(path, { throwIfNoEntry: false })?.ino === opened
+      problem = same ? undefined : new StoreUnavailable('The database file was moved, replaced or deleted.')
+    }
+    if (problem !== undefined) throw problem
+  }
+}
+
+function prepared<Row>(handle: Handle, query: CompiledQuery<Row>, sameFile: () => void): Prepared<Row> {
+  const bind = binder(query)
+  const statement = handle.prepare<unknown[], Row>(query.sql)
+  return (args) => {
+    sameFile()
+    return statement.get(...bind(args))
+  }
+}

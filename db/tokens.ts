@@ -1,0 +1,179 @@
+import { sql, type Updateable } from 'kysely'
+import type { Db } from './open.ts'
+import { contains, countCap, type Page } from './page.ts'
+import type { NewToken, TokenRow, TokenTable } from './schema.ts'
+import { ownTokens, type Scope } from './scope.ts'
+
+export interface TokenFilter {
+  status?: readonly ('active' | 'disabled' | 'expired' | 'revoked')[] | undefined
+  group_id?: string | undefined
+  server_id?: string | undefined
+  project_id?: string | undefined
+  owner_id?: string | undefined
+  /** Substring of name or description, letter case ignored. */
+  text?: string | undefined
+  expires_before?: string | undefined
+  /** Not used since this time, or never. */
+  unused_since?: string | undefined
+}
+
+export async function insert(db: Db, row: NewToken): Promise<TokenRow> {
+  return db.insertInto('tokens').values(row).returningAll().executeTakeFirstOrThrow()
+}
+
+/** The token with this id; a management key is none. */
+export async function find(db: Db, scope: Scope, id: string): Promise<TokenRow | undefined> {
+  return db.selectFrom('tokens').selectAll().where('tokens.id', '=', id).where(ownTokens(scope)).executeTakeFirst()
+}
+
+/** Up to two live tokens of that exact name, so that the caller can tell one from several. */
+export async function findNamed(db: Db, scope: Scope, name: string): Promise<TokenRow[]> {
+  return db
+    .selectFrom('tokens')
+    .selectAll()
+    .where('name', '=', name)
+    .where('revoked_at', 'is', null)
+    .where(ownTokens(scope))
+    .limit(2)
+    .execute()
+}
+
+/** Changes a token that is not revoked; `guard.generation` makes it compare-and-swap. Undefined = it did not match. */
+export async function update(
+  db: Db,
+  scope: Scope,
+  id: string,
+  changes: Updateable<TokenTable>,
+  guard: { generation?: number } = {},
+): Promise<TokenRow | undefined> {
+  let query = db
+    .updateTable('tokens')
+    .set(changes)
+    .where('tokens.id', '=', id)
+    .where('revoked_at', 'is', null)
+    .where(ownTokens(scope))
+  if (guard.generation !== undefined) query = query.where('generation', '=', guard.generation)
+  return query.returningAll().executeTakeFirst()
+}
+
+/** Revokes live tokens, remembers their digests, and answers the rows: one token, or all of an owner or a project. */
+export async function revoke(
+  db: Db,
+  which: { id?: string; owner_id?: string; project_id?: string },
+  scope: Scope,
+  now: string,
+): Promise<TokenRow[]> {
+  let query = db
+    .updateTable('tokens')
+    .set({ revoked_at: now, updated_at: now })
+    .where('revoked_at', 'is', null)
+    .where(ownTokens(scope))
+  if (which.id !== undefined) query = query.where('tokens.id', '=', which.id)
+  if (which.owner_id !== undefined) query = query.where('owner_id', '=', which.owner_id)
+  if (which.project_id !== undefined) query = query.where('project_id', '=', which.project_id)
+  const rows = await query.returningAll().execute()
+  for (const row of rows) {
+    await end(db, row.id, [row.secret_hash, row.previous_hash], now)
+  }
+  return rows
+}
+
+/** Remembers digests that were ended on purpose: no restore brings them back (security R57). */
+export async function end(db: Db, tokenId: string, digests: (Buffer | null)[], now: string): Promise<void> {
+  const rows = digests.filter((digest) => digest !== null).map((token_hash) => ({ token_hash, token_id: tokenId, at: now }))
+  if (rows.length > 0) await db.insertInto('revocations').values(rows).onConflict((same) => same.doNothing()).execute()
+}
+
+function filtered(db: Db, scope: Scope, filter: TokenFilter, now: string) {
+  let query = db.selectFrom('tokens').where(ownTokens(scope))
+  const { status, group_id, server_id, text, expires_before, unused_since } = filter
+  if (filter.project_id !== undefined) query = query.where('project_id', '=', filter.project_id)
+  if (filter.owner_id !== undefined) query = query.where('owner_id', '=', filter.owner_id)
+  if (expires_before !== undefined) query = query.where('expires_at', '<', expires_before)
+  if (unused_since !== undefined) {
+    query = query.where((is) => is.or([is('last_used_at', 'is', null), is('last_used_at', '<', unused_since)]))
+  }
+  if (text !== undefined) {
+    const like = contains(text)
+    query = query.where(
+      sql<boolean>`(lower(name) like ${like} escape '\\' or lower(description) like ${like} escape '\\')`,
+    )
+  }
+  if (group_id !== undefined) {
+    query = query.where('tokens.id', 'in', (is) =>
+      is.selectFrom('token_groups').select('token_id').where('group_id', '=', group_id),
+    )
+  }
+  if (server_id !== undefined) query = query.where(reaches(server_id))
+  if (status !== undefined) {
+    query = query.where((is) => {
+      const live = is('revoked_at', 'is', null)
+      const expired = is('expires_at', '<=', now)
+      const running = is.or([is('expires_at', 'is', null), is('expires_at', '>', now)])
+      const terms = {
+        revoked: is('revoked_at', 'is not', null),
+        disabled: is.and([live, is('enabled', '=', 0)]),
+        expired: is.and([live, is('enabled', '=', 1), expired]),
+        active: is.and([live, is('enabled', '=', 1), running]),
+      }
+      return is.or(status.map((one) => terms[one]))
+    })
+  }
+  return query
+}
+
+/** Tokens that reach the server: by name, through a group, or by `all_servers`, within their project. */
+function reaches(serverId: string) {
+  return sql<boolean>`(exists (select 1 from token_servers ts where ts.token_id = tokens.id and ts.server_id = ${serverId})
+    or exists (select 1 from token_groups tg join group_servers gs on gs.group_id = tg.group_id
+      where tg.token_id = tokens.id and gs.server_id = ${serverId})
+    or tokens.all_servers = 1)
+    and (tokens.project_id is null or exists (select 1 from projects p join servers s on s.config_id = p.config_id
+      where p.id = tokens.project_id and s.id = ${serverId}))`
+}
+
+/** One page of tokens in id order. */
+export async function list(db: Db, scope: Scope, filter: TokenFilter, page: Page, now: string): Promise<TokenRow[]> {
+  let query = filtered(db, scope, filter, now).selectAll('tokens').orderBy('tokens.id', page.order).limit(page.limit)
+  if (page.after !== undefined) query = query.where('tokens.id', page.order === 'asc' ? '>' : '<', page.after)
+  return query.execute()
+}
+
+/** How many tokens match; beyond 1,000 null, unless `exact` asks for the whole count. */
+export async function count(
+  db: Db,
+  scope: Scope,
+  filter: TokenFilter,
+  now: string,
+  exact: boolean,
+): Promise<number | null> {
+  const rows = filtered(db, scope, filter, now).select('tokens.id')
+  const counted = exact ? rows : rows.limit(countCap + 1)
+  const { n } = await db
+    .selectFrom(counted.as('counted'))
+    .select((is) => is.fn.countAll<number>().as('n'))
+    .executeTakeFirstOrThrow()
+  return !exact && n > countCap ? null : n
+}
+
+/** Adds to the use of a token; times only move forward. */
+export async function recordUse(
+  db: Db,
+  use: { id: string; at: string; ip: string | null; count: number; generation: number; previous: boolean },
+): Promise<void> {
+  const { id, at, ip, generation } = use
+  await db
+    .updateTable('tokens')
+    .set((is) => ({
+      use_count: is('use_count', '+', use.count),
+      last_used_ip: sql<string | null>`case when last_used_at is null or last_used_at <= ${at} then ${ip} else last_used_ip end`,
+      last_used_at: sql<string>`case when last_used_at is null or last_used_at < ${at} then ${at} else last_used_at end`,
+      ...(use.previous
+        ? { previous_used_at: at }
+        : {
+            secret_used_at: sql<string | null>`case when generation = ${generation} then coalesce(secret_used_at, ${at}) else secret_used_at end`,
+          }),
+    }))
+    .where('id', '=', id)
+    .execute()
+}

@@ -1,0 +1,84 @@
+import { sql, type Insertable, type Updateable } from 'kysely'
+import type { Db } from './open.ts'
+import { contains, countCap, type Page } from './page.ts'
+import type { UserRow, UserTable } from './schema.ts'
+
+export interface UserFilter {
+  /** Substring of e-mail or name, letter case ignored. */
+  text?: string | undefined
+  project_id?: string | undefined
+}
+
+export async function insert(db: Db, row: Insertable<UserTable>): Promise<UserRow> {
+  return db.insertInto('users').values(row).returningAll().executeTakeFirstOrThrow()
+}
+
+/** The user with this id; a deleted one is none. */
+export async function findLive(db: Db, id: string): Promise<UserRow | undefined> {
+  return db.selectFrom('users').selectAll().where('id', '=', id).where('deleted_at', 'is', null).executeTakeFirst()
+}
+
+/** The user with this e-mail, which is stored in lower case. */
+export async function findByEmail(db: Db, email: string): Promise<UserRow | undefined> {
+  return db.selectFrom('users').selectAll().where('email', '=', email).where('deleted_at', 'is', null).executeTakeFirst()
+}
+
+/** Changes a user who is not deleted. */
+export async function update(db: Db, id: string, changes: Updateable<UserTable>): Promise<UserRow | undefined> {
+  return db
+    .updateTable('users')
+    .set(changes)
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .returningAll()
+    .executeTakeFirst()
+}
+
+/** Leaves a tombstone without a password; memberships end. */
+export async function remove(db: Db, id: string, now: string): Promise<UserRow | undefined> {
+  await db.deleteFrom('project_members').where('user_id', '=', id).execute()
+  return update(db, id, { deleted_at: now, updated_at: now, enabled: 0, password_hash: null })
+}
+
+/** The live projects each user is a member of. */
+export async function projectsOf(db: Db, ids: readonly string[]) {
+  if (ids.length === 0) return []
+  return db
+    .selectFrom('project_members')
+    .innerJoin('projects', 'projects.id', 'project_members.project_id')
+    .select(['project_members.user_id', 'projects.id', 'projects.name'])
+    .where('project_members.user_id', 'in', ids)
+    .where('projects.deleted_at', 'is', null)
+    .orderBy('projects.id')
+    .execute()
+}
+
+function filtered(db: Db, { text, project_id }: UserFilter) {
+  let query = db.selectFrom('users').where('deleted_at', 'is', null)
+  if (text !== undefined) {
+    const like = contains(text)
+    query = query.where(sql<boolean>`(email like ${like} escape '\\' or lower(name) like ${like} escape '\\')`)
+  }
+  if (project_id !== undefined) {
+    query = query.where('id', 'in', (is) =>
+      is.selectFrom('project_members').select('user_id').where('project_id', '=', project_id),
+    )
+  }
+  return query
+}
+
+export async function list(db: Db, filter: UserFilter, page: Page): Promise<UserRow[]> {
+  let query = filtered(db, filter).selectAll().orderBy('id', page.order).limit(page.limit)
+  if (page.after !== undefined) query = query.where('id', page.order === 'asc' ? '>' : '<', page.after)
+  return query.execute()
+}
+
+/** How many users match; beyond 1,000 null, unless `exact` asks for the whole count. */
+export async function count(db: Db, filter: UserFilter, exact: boolean): Promise<number | null> {
+  const rows = filtered(db, filter).select('id')
+  const { n } = await db
+    .selectFrom((exact ? rows : rows.limit(countCap + 1)).as('counted'))
+    .select((is) => is.fn.countAll<number>().as('n'))
+    .executeTakeFirstOrThrow()
+  return !exact && n > countCap ? null : n
+}

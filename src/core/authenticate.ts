@@ -1,0 +1,41 @@
+import type { FoundToken } from '../../db/lookup.ts'
+import { statusOf } from '../domain/verdict.ts'
+import type { Actor } from './actor.ts'
+import { AppError } from './errors.ts'
+import type { Verified, Verifier } from './verify.ts'
+
+/** Turns a Bearer secret into the actor it stands for; the same refusal for everything that is no good (R30). */
+export async function authenticate(verifier: Verifier, secret: string, ip: string | null): Promise<Actor> {
+  const verified = await verifier.verify(secret, { ip }, { management: true })
+  if (verified.verdict === 'valid') return actorOf(verified)
+  if (statusOf(verified.verdict) === 403) {
+    throw new AppError('ip_not_allowed', 'This address is not in the allowed_ips of the credential.')
+  }
+  throw unauthenticated()
+}
+
+/** The one refusal for a missing or bad credential. */
+export function unauthenticated(): AppError {
+  return new AppError('unauthenticated', 'Send a valid credential as "Authorization: Bearer <secret>".')
+}
+
+function actorOf({ token, predecessor, candidate }: Verified): Actor {
+  if (token === undefined || candidate === undefined) return { kind: 'nobody' }
+  const holder = {
+    id: token.id,
+    name: token.name ?? '',
+    project_id: token.project_id,
+    allowed_ips: candidate.allowed_ips,
+    expires_at: token.expires_at,
+  }
+  if (token.kind === 'management') return managementActor(token, holder)
+  return { ...holder, kind: token.kind, owner_id: token.owner_id, generation: token.generation, predecessor }
+}
+
+function managementActor(
+  token: FoundToken,
+  holder: Omit<Extract<Actor, { kind: 'management' }>, 'kind' | 'role'>,
+): Actor {
+  // The schema binds a role to the kind; without one it is nobody.
+  return token.role === null ? { kind: 'nobody' } : { ...holder, kind: 'management', role: token.role }
+}

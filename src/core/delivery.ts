@@ -1,0 +1,100 @@
+import { join } from 'node:path'
+import { z } from 'zod'
+import * as links from '../../db/links.ts'
+import { digest, makeSecret } from '../domain/secret.ts'
+import { seal } from '../domain/seal.ts'
+import { type DeliveryKind, deliveryKinds } from '../domain/settings.ts'
+import type { Context, Via } from './context.ts'
+import { AppError } from './errors.ts'
+import { secretString } from './fields.ts'
+import { writePrivately } from './private-file.ts'
+
+/** How long a one-time link waits, ms (security R7). */
+export const linkLife = 10 * 60_000
+
+/** Prefix of the codes of one-time links. */
+export const linkPrefix = 'once'
+
+/** How a new secret reaches its user; the argument of create and rotate. */
+export const delivery = z
+  .enum(deliveryKinds)
+  .optional()
+  .describe(
+    'How the secret is handed over: link = one-time page (default here; keeps it out of this conversation), inline = in this answer, file = a private file on this machine.',
+  )
+
+/** What an answer says of a new secret. */
+export const deliveryView = z.object({
+  kind: z.enum(deliveryKinds),
+  secret: secretString('The full secret; shown this once.').optional(),
+  url: z.string().optional().describe('Opens a page that reveals the secret once.'),
+  code: z.string().optional().describe('Redeems the secret once: tokenwright claim.'),
+  expires_at: z.string().optional().describe('When the link ends.'),
+  path: z.string().optional().describe('The file that holds the secret as MCP_TOKEN=…'),
+  next: z.string().describe('What to tell the user.'),
+})
+
+export type DeliveryView = z.input<typeof deliveryView>
+
+const localFaces: readonly Via[] = ['stdio', 'cli']
+const modelFaces: readonly Via[] = ['stdio', 'mcp']
+
+/** The kind of delivery in force for this call; refuses what the face or the policy forbids, before any effect. */
+export async function chooseDelivery(ctx: Context, asked: DeliveryKind | undefined): Promise<DeliveryKind> {
+  const toModel = modelFaces.includes(ctx.via)
+  const kind = asked ?? (toModel ? 'link' : 'inline')
+  const { delivery_kinds } = await ctx.settings()
+  if (kind === 'file' && !localFaces.includes(ctx.via)) {
+    throw new AppError('invalid_input', 'delivery "file" works on stdio and the command line only; ask for "link".', {
+      field: 'delivery',
+    })
+  }
+  if ((toModel || asked !== undefined) && !delivery_kinds.includes(kind)) {
+    const allowed = delivery_kinds.map((one) => `"${one}"`).join(' or ')
+    throw new AppError('forbidden', `delivery "${kind}" is forbidden by the setting delivery_kinds; ask for ${allowed}.`, {
+      field: 'delivery',
+    })
+  }
+  return kind
+}
+
+/** Inside the transaction: what will be handed over; a link's secret waits sealed in the store. */
+export async function handOver(
+  ctx: Context,
+  tokenId: string,
+  secret: string,
+  kind: DeliveryKind,
+): Promise<DeliveryView> {
+  await links.endOf(ctx.db, tokenId)
+  if (kind !== 'link') return { kind, secret, next: 'Store the secret now; it is not shown again.' }
+  const id = ctx.newId('link')
+  const code = makeSecret(linkPrefix)
+  const expires_at = new Date(Date.parse(ctx.now) + linkLife).toISOString()
+  await links.insert(ctx.db, {
+    id,
+    code_hash: digest(ctx.keys.link, code),
+    token_id: tokenId,
+    sealed: seal(ctx.keys.link, secret, id),
+    created_at: ctx.now,
+    expires_at,
+    redeemed_at: null,
+  })
+  return { kind, code, expires_at, next: 'Run "tokenwright claim" and enter the code to see the secret once.' }
+}
+
+/** After the commit: puts the secret where it was asked to be. */
+export async function deliver(ctx: Context, tokenId: string, made: DeliveryView): Promise<DeliveryView> {
+  if (made.kind === 'file' && made.secret !== undefined) {
+    const path = join(ctx.host.dataDir, 'secrets', `${tokenId}.env`)
+    await writePrivately(path, `MCP_TOKEN=${made.secret}\n`)
+    return { kind: 'file', path, next: `The secret is in ${path} as MCP_TOKEN; this conversation does not hold it.` }
+  }
+  if (made.kind === 'link' && made.code !== undefined) {
+    const base = await ctx.host.revealBase()
+    if (base === null) return made
+    const url = `${base.replace(/\/$/, '')}/reveal#${made.code}`
+    const { code: _, ...rest } = made
+    return { ...rest, url, next: 'Give the user this link: it opens once, for 10 minutes, and shows the secret to them alone.' }
+  }
+  return made
+}

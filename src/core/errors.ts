@@ -1,0 +1,61 @@
+/** The closed set of reasons an operation can refuse for; each face maps a code once, to status, exit code or body. */
+export const errorCodes = [
+  'invalid_input',
+  'unauthenticated',
+  'forbidden',
+  'ip_not_allowed',
+  'not_found',
+  'conflict',
+  'gone',
+  'already_done',
+  'too_large',
+  'rate_limited',
+  'unavailable',
+  'unsupported',
+  'internal',
+] as const
+
+export type ErrorCode = (typeof errorCodes)[number]
+
+/** One thing wrong with an input: where, and the rule it breaks. */
+export interface Issue {
+  path: (string | number)[]
+  code: string
+  message: string
+}
+
+interface ErrorFacts {
+  entity?: string
+  id?: string
+  field?: string
+  /** Which rule of state refused, for faces that tell them apart: `revoked`, `expired`, `race`, … */
+  reason?: string
+  issues?: Issue[]
+  cause?: unknown
+}
+
+/** A refusal: a stable code and one sentence its reader can act on; it never holds a secret, a path or SQL. */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly entity: string | undefined
+  readonly id: string | undefined
+  readonly field: string | undefined
+  readonly reason: string | undefined
+  readonly issues: Issue[]
+
+  constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
+    super(message, { cause: facts.cause })
+    this.name = 'AppError'
+    this.code = code
+    this.entity = facts.entity
+    this.id = facts.id
+    this.field = facts.field
+    this.reason = facts.reason
+    this.issues = facts.issues ?? []
+  }
+}
+
+/** The refusal for a thing that does not exist in the caller's scope; the two are told apart to nobody. */
+export function notFound(entity: string, id: string, next: string): AppError {
+  return new AppError('not_found', `No ${entity} with that id is in your reach. ${next}`, { entity, id })
+}

@@ -1,0 +1,182 @@
+import type { z } from 'zod'
+import * as settings from '../../db/settings.ts'
+import { isUnavailable, isUniqueViolation } from '../../db/errors.ts'
+import type { Db, Store } from '../../db/open.ts'
+import { type IdKind, makeId } from '../domain/id.ts'
+import type { Keys } from '../domain/keys.ts'
+import type { Settings } from '../domain/settings.ts'
+import { may, scopeOf } from './actor.ts'
+import { auditRow, type Trail } from './audit-row.ts'
+import { unauthenticated } from './authenticate.ts'
+import type { Caller, Context, Event, Host } from './context.ts'
+import { AppError } from './errors.ts'
+import * as idempotent from './idempotent.ts'
+import type { AnyOperation, Operation } from './operation.ts'
+import { parseInput } from './parse.ts'
+import type { Tallies } from './tallies.ts'
+import { transaction } from './transaction.ts'
+import type { Uses } from './uses.ts'
+import type { Verifier } from './verify.ts'
+
+/** What operations run on; one per process. */
+export interface Core {
+  store: Store
+  keys: Keys
+  verifier: Verifier
+  uses: Uses
+  tallies: Tallies
+  host: Host
+  clock(): number
+  /** Tells the log of a fault nobody expected; the caller only gets its request id. */
+  report(error: unknown, caller: Caller): void
+}
+
+/** Runs an operation for a caller: parse → authorize → transaction(run + audit) → deliver → output parse. */
+export async function invoke<I extends z.ZodObject, O extends z.ZodObject, P>(
+  core: Core,
+  caller: Caller,
+  operation: Operation<I, O, P>,
+  raw: unknown,
+): Promise<z.output<O>> {
+  try {
+    const input = parseInput(operation, raw)
+    const access = await authorize(core, caller, operation, input)
+    const output = await (operation.effect === 'read'
+      ? read(core, caller, operation, input)
+      : write(core, caller, operation, input, access))
+    return operation.output.parse(output)
+  } catch (error) {
+    throw told(core, caller, error)
+  }
+}
+
+type Access = 'full' | 'repeat_only'
+
+/** Decides before any look-up; a denial of a change leaves a row, a denied read is counted. */
+async function authorize(core: Core, caller: Caller, operation: AnyOperation, input: object): Promise<Access> {
+  const { actor } = caller
+  if (may(actor, operation.permission)) return 'full'
+  if (operation.permitsSelf?.(actor, input) === true) {
+    if (!('predecessor' in actor && actor.predecessor) || operation.effect === 'read') return 'full'
+    // A predecessor may do just one thing more: fetch the answer of the rotation that replaced it (security R47).
+    if (operation.retryable === true && 'idempotency_key' in input) return 'repeat_only'
+  }
+  await deny(core, caller, operation, input)
+  if (actor.kind === 'nobody' || ('predecessor' in actor && actor.predecessor)) throw unauthenticated()
+  throw new AppError('forbidden', `This credential may not call ${operation.name}; it needs ${operation.permission}.`, {
+    entity: operation.permission,
+  })
+}
+
+async function deny(core: Core, caller: Caller, operation: AnyOperation, input: object): Promise<void> {
+  const { name, effect, target } = operation
+  const trail: Trail = { action: name, outcome: 'denied', target_id: target?.(input) ?? null, details: {} }
+  if (effect === 'read') {
+    const { actor_kind, actor_id, actor_name, role, via, ip, action } = auditRow(caller, trail, '')
+    return core.tallies.count({ actor_kind, actor_id, actor_name, role, via, ip, action })
+  }
+  await transaction(chain(core), ({ append, now }) => append([auditRow(caller, trail, now)]))
+}
+
+async function read<I extends z.ZodObject, O extends z.ZodObject, P>(
+  core: Core,
+  caller: Caller,
+  operation: Operation<I, O, P>,
+  input: z.output<I>,
+): Promise<z.input<O>> {
+  await core.uses.settled()
+  const ctx = context(core, caller, core.store.read, core.clock(), 0)
+  const prepared = (await operation.prepare?.(ctx, input)) as P
+  return operation.run(ctx, input, prepared)
+}
+
+async function write<I extends z.ZodObject, O extends z.ZodObject, P>(
+  core: Core,
+  caller: Caller,
+  operation: Operation<I, O, P>,
+  input: z.output<I>,
+  access: Access,
+): Promise<z.input<O>> {
+  const before = context(core, caller, core.store.read, core.clock(), 0)
+  const attempt = idempotent.attemptOf(core.keys, caller, operation, input)
+  const kept = attempt && (await idempotent.recall(before.db, attempt, before.now))
+  if (access === 'repeat_only' && kept === undefined) throw unauthenticated()
+  const output = (kept ?? (await change(core, caller, operation, input, before, attempt))) as z.input<O>
+  return operation.deliver === undefined ? output : operation.deliver(before, output, input)
+}
+
+/** The transaction of a change: what it does, its audit rows and its kept answer, all or nothing. */
+async function change<I extends z.ZodObject, O extends z.ZodObject, P>(
+  core: Core,
+  caller: Caller,
+  operation: Operation<I, O, P>,
+  input: z.output<I>,
+  before: Context,
+  attempt: idempotent.Attempt | undefined,
+): Promise<z.input<O>> {
+  const prepared = (await operation.prepare?.(before, input)) as P
+  return transaction(chain(core), async ({ db, now, seq, append }) => {
+    // Two callers with one key meet here: the second finds the answer of the first.
+    const kept = attempt && (await idempotent.recall(db, attempt, now))
+    if (kept !== undefined) return kept as z.input<O>
+    const ctx = context(core, caller, db, Date.parse(now), seq)
+    const details: Record<string, unknown> = {}
+    const events: Event[] = []
+    ctx.note = (facts) => void Object.assign(details, facts)
+    ctx.record = (event) => void events.push(event)
+    const output = await operation.run(ctx, input, prepared)
+    const target_id = operation.target?.(input, output) ?? null
+    const trail: Trail[] = [
+      { action: operation.name, outcome: 'ok', target_id, details },
+      ...events.map((event): Trail => ({ ...event, outcome: 'ok', details: event.details ?? {} })),
+    ]
+    await append(trail.map((row) => auditRow(caller, row, now)))
+    if (attempt !== undefined) await idempotent.keep(db, attempt, output, target_id, now)
+    return output
+  })
+}
+
+function chain({ store, keys, clock }: Core) {
+  return { store, auditKey: keys.audit, clock }
+}
+
+function context(core: Core, caller: Caller, db: Db, at: number, seq: number): Context {
+  let made = 0
+  let loaded: Promise<Settings> | undefined
+  return {
+    db,
+    actor: caller.actor,
+    scope: scopeOf(caller.actor),
+    via: caller.via,
+    ip: caller.ip,
+    request_id: caller.request_id,
+    now: new Date(at).toISOString(),
+    keys: core.keys,
+    verifier: core.verifier,
+    host: core.host,
+    settings() {
+      loaded ??= settings.load(db)
+      return loaded
+    },
+    newId(kind: IdKind) {
+      made += 1
+      return makeId(kind, at, seq, made)
+    },
+    record: () => undefined,
+    note: () => undefined,
+  }
+}
+
+/** What a caller is told of an error: a refusal as it is, anything else without its text. */
+function told(core: Core, caller: Caller, error: unknown): AppError {
+  if (error instanceof AppError) return error
+  if (isUnavailable(error)) {
+    core.report(error, caller)
+    return new AppError('unavailable', 'The token store cannot be reached now. Try again in a few seconds.', { cause: error })
+  }
+  if (isUniqueViolation(error)) {
+    return new AppError('conflict', 'Another change came first. Read the current state and try again.', { cause: error })
+  }
+  core.report(error, caller)
+  return new AppError('internal', `Internal error. Tell the operator the request id ${caller.request_id}.`, { cause: error })
+}

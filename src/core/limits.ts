@@ -1,0 +1,93 @@
+import type { TokenRow } from '../../db/schema.ts'
+import { rangesWithin } from '../domain/ip-range.ts'
+import { type AskedExpiry, daysAfter, expiryOf, permanentRefused } from '../domain/lifetime.ts'
+import { may } from './actor.ts'
+import type { Context } from './context.ts'
+import { AppError } from './errors.ts'
+
+/** The expiry of a token the caller makes or edits: within the policy and within the caller's own end. */
+export async function grantExpiry(ctx: Context, asked: AskedExpiry): Promise<string | null> {
+  const settings = await ctx.settings()
+  const own_end = 'expires_at' in ctx.actor ? ctx.actor.expires_at : null
+  const expiry = expiryOf(asked, { now: ctx.now, ...settings, own_end })
+  if ('problem' in expiry) {
+    const reason = expiry.problem === permanentRefused ? { reason: 'max_lifetime_days' } : {}
+    throw new AppError('invalid_input', sentence(expiry.problem), { field: 'expires_at', ...reason })
+  }
+  const { expires_at } = expiry
+  if (expires_at === null && !may(ctx.actor, 'tokens:permanent')) {
+    throw beyond('a token without an expiry needs the permission tokens:permanent')
+  }
+  if (own_end !== null && (expires_at === null || expires_at > own_end)) {
+    throw beyond(`your own credential ends ${own_end}; what it makes may not live longer`)
+  }
+  return expires_at
+}
+
+/** The address list of a token the caller makes or edits: inside the caller's own, which is also the default. */
+export function grantAddresses(ctx: Context, asked: string[] | null | undefined): string[] | null {
+  const own = 'allowed_ips' in ctx.actor ? ctx.actor.allowed_ips : null
+  if (own === null) return asked ?? null
+  if (asked === null || asked === undefined) return [...own]
+  if (!rangesWithin(asked, own)) throw beyond('allowed_ips must lie inside the allowed_ips of your own credential')
+  return asked
+}
+
+/** The project of what the caller makes: a credential bound to a project makes nothing outside it. */
+export function grantProject(ctx: Context, asked: string | null | undefined): string | null {
+  const own = 'project_id' in ctx.actor ? ctx.actor.project_id : null
+  if (own === null) return asked ?? null
+  if (asked === undefined || asked === own) return own
+  throw beyond('your own credential is bound to another project')
+}
+
+/** The owner of what the caller makes: a user key makes tokens of its owner, and of nobody else. */
+export function grantOwner(ctx: Context, asked: string | null | undefined): string | null {
+  if (ctx.actor.kind !== 'user_key') return asked ?? null
+  if (asked === undefined || asked === ctx.actor.owner_id) return ctx.actor.owner_id
+  throw beyond('a user key makes tokens of its own owner only')
+}
+
+/** Refuses to renew what the policy would not let anyone make now: rotation obeys max_lifetime_days as well. */
+export async function requireLifetime(ctx: Context, expires_at: string | null): Promise<void> {
+  const { max_lifetime_days } = await ctx.settings()
+  if (max_lifetime_days === null) return
+  if (expires_at !== null && expires_at <= daysAfter(ctx.now, max_lifetime_days)) return
+  throw new AppError(
+    'conflict',
+    `The token outlives the setting max_lifetime_days (${max_lifetime_days}). Shorten it with update_token first.`,
+    { entity: 'token', field: 'expires_at', reason: 'max_lifetime_days' },
+  )
+}
+
+/** The start of validity; it must leave some validity before the end. */
+export function notBefore(asked: string | null | undefined, expires_at: string | null): string | null {
+  if (asked && expires_at !== null && asked >= expires_at) {
+    throw new AppError('invalid_input', 'not_before must lie before the expiry.', { field: 'not_before' })
+  }
+  return asked ?? null
+}
+
+/** Refuses to hand the caller the secret of a token that reaches further than the caller itself. */
+export async function refuseWider(ctx: Context, token: TokenRow): Promise<void> {
+  const { actor } = ctx
+  if (actor.kind === 'local' || actor.kind === 'nobody' || actor.id === token.id) return
+  const addresses = token.allowed_ips === null ? null : (JSON.parse(token.allowed_ips) as string[])
+  const wider =
+    (actor.allowed_ips !== null && (addresses === null || !rangesWithin(addresses, actor.allowed_ips))) ||
+    (actor.expires_at !== null && (token.expires_at === null || token.expires_at > actor.expires_at))
+  if (wider) throw beyond('this token reaches further than your own credential')
+}
+
+function beyond(rule: string): AppError {
+  return new AppError('forbidden', sentence(rule), { reason: 'beyond_own_limits' })
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, '')}.`
+}
+
+/** Refuses changes to things of the whole instance by a credential that is bound to a project. */
+export function refuseBound(ctx: Context): void {
+  if (ctx.scope.project_id !== undefined) throw beyond('your own credential is bound to a project; this belongs to the instance')
+}

@@ -1,0 +1,33 @@
+import type { z } from 'zod'
+import { AppError, type Issue } from './errors.ts'
+import type { AnyOperation } from './operation.ts'
+
+/** Parses an operation's input; each thing wrong is named with its member and the rule, never with the value. */
+export function parseInput<I extends z.ZodObject>(operation: { name: string; input: I }, raw: unknown): z.output<I> {
+  const parsed = operation.input.safeParse(raw ?? {})
+  if (parsed.success) return parsed.data
+  const issues = parsed.error.issues.map((issue) => toIssue(operation as unknown as AnyOperation, issue))
+  throw invalid(issues)
+}
+
+/** The refusal for bad input, with one sentence that names the first few problems. */
+export function invalid(issues: Issue[]): AppError {
+  const told = issues.slice(0, 3).map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`)
+  const more = issues.length > 3 ? ` (and ${issues.length - 3} more)` : ''
+  const field = issues[0]?.path.join('.')
+  return new AppError('invalid_input', `${told.join('; ')}${more}.`, { issues, ...(field ? { field } : {}) })
+}
+
+function toIssue(operation: AnyOperation, issue: z.core.$ZodIssue): Issue {
+  const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))
+  if (issue.code === 'unrecognized_keys') {
+    const keys = issue.keys.map((key) => key.slice(0, 40)).join(', ')
+    const known = path.length === 0 ? `; ${operation.name} takes ${Object.keys(operation.input.shape).join(', ') || 'none'}` : ''
+    return { path: [...path, issue.keys[0] ?? ''], code: 'unknown_member', message: `unknown argument ${keys}${known}` }
+  }
+  return { path, code: issue.code ?? 'invalid', message: lower(issue.message) }
+}
+
+function lower(message: string): string {
+  return message.charAt(0).toLowerCase() + message.slice(1).replace(/\.$/, '')
+}

@@ -1,0 +1,71 @@
+import * as groups from '../../db/groups.ts'
+import * as servers from '../../db/servers.ts'
+import type { TokenRow } from '../../db/schema.ts'
+import * as tokens from '../../db/tokens.ts'
+import type { Context } from './context.ts'
+import { AppError, notFound } from './errors.ts'
+
+/** The token in the caller's scope, whatever its state. */
+export async function findToken(ctx: Context, id: string): Promise<TokenRow> {
+  const token = await tokens.find(ctx.db, ctx.scope, id)
+  if (token === undefined) throw notFound('token', id, 'list_magic_tokens shows the ids.')
+  return token
+}
+
+/** The token in scope, refused if it is revoked: nothing about a revoked token changes any more. */
+export async function changeableToken(ctx: Context, id: string): Promise<TokenRow> {
+  const token = await findToken(ctx, id)
+  if (token.revoked_at !== null) throw dead('revoked', 'The token is revoked, which is final. Create a new one.', id)
+  return token
+}
+
+/** As `changeableToken`, and refused if expired: then only its texts and its expiry may change. */
+export async function runningToken(ctx: Context, id: string): Promise<TokenRow> {
+  const token = await changeableToken(ctx, id)
+  refuseExpired(ctx, token)
+  return token
+}
+
+export function refuseExpired(ctx: Pick<Context, 'now'>, token: TokenRow): void {
+  if (token.expires_at !== null && token.expires_at <= ctx.now) {
+    throw dead('expired', 'The token is expired. Prolong it with update_token (expires_in_days) first.', token.id)
+  }
+}
+
+function dead(reason: string, message: string, id: string): AppError {
+  return new AppError('conflict', message, { entity: 'token', id, reason })
+}
+
+/** The refusal for the loser of a race: the row no longer was what the caller had read. */
+export function raced(id: string): AppError {
+  return new AppError('conflict', 'The token was changed at the same time. Read it again with get_token.', {
+    entity: 'token',
+    id,
+    reason: 'race',
+  })
+}
+
+/** Answers the ids once each, refusing unknown and deleted groups. */
+export async function existingGroups(ctx: Context, ids: readonly string[]): Promise<string[]> {
+  return existing(ids, await groups.findMany(ctx.db, ids), 'group', 'list_groups shows the ids.')
+}
+
+/** Answers the ids once each, refusing servers that are unknown, deleted or out of scope. */
+export async function existingServers(ctx: Context, ids: readonly string[]): Promise<string[]> {
+  return existing(ids, await servers.findMany(ctx.db, ctx.scope, ids), 'server', 'list_servers shows the ids.')
+}
+
+function existing(
+  ids: readonly string[],
+  rows: { id: string; deleted_at: string | null }[],
+  entity: string,
+  next: string,
+): string[] {
+  const known = new Map(rows.map((row) => [row.id, row]))
+  for (const id of ids) {
+    const row = known.get(id)
+    if (row === undefined) throw notFound(entity, id, next)
+    if (row.deleted_at !== null) throw new AppError('gone', `That ${entity} is deleted. ${next}`, { entity, id })
+  }
+  return [...new Set(ids)]
+}

@@ -1,0 +1,37 @@
+import { z } from 'zod'
+import * as groups from '../../../db/groups.ts'
+import type { GroupRow } from '../../../db/schema.ts'
+import type { Context } from '../context.ts'
+import { isoTime, named } from './named.ts'
+
+/** A group of servers. */
+export const groupView = z.object({
+  id: z.string(),
+  slug: z.string(),
+  name: z.string(),
+  description: z.string().nullable(),
+  metadata: z.record(z.string(), z.unknown()),
+  status: z.enum(['active', 'deleted']),
+  servers: z.array(named),
+  created_at: isoTime,
+  updated_at: isoTime,
+  deleted_at: isoTime.nullable(),
+})
+
+/** Shows rows with their servers; one query for any number of groups. */
+export async function showGroups(ctx: Pick<Context, 'db'>, rows: readonly GroupRow[]) {
+  const servers = await groups.serversOf(ctx.db, rows.map((row) => row.id))
+  return rows.map((row) => ({
+    ...row,
+    metadata: JSON.parse(row.metadata) as Record<string, unknown>,
+    status: row.deleted_at === null ? ('active' as const) : ('deleted' as const),
+    servers: servers.filter((server) => server.group_id === row.id),
+  }))
+}
+
+/** Shows one row. */
+export async function showGroup(ctx: Pick<Context, 'db'>, row: GroupRow) {
+  const [shown] = await showGroups(ctx, [row])
+  if (shown === undefined) throw new Error('one row in, one view out')
+  return shown
+}

@@ -1,0 +1,12 @@
+import { z } from 'zod'
+
+/** A group or server as it appears inside something else. */
+export const named = z.object({ id: z.string(), slug: z.string(), name: z.string().nullable() })
+
+/** What all lists answer beside their items. */
+export const paging = {
+  next_cursor: z.string().nullable().describe('Pass as cursor for the next page; null at the end.'),
+  total: z.int().nullable().describe('How many match; null beyond 1,000 unless include_total asks.'),
+}
+
+export const isoTime = z.string().describe('ISO 8601, UTC.')

@@ -1,0 +1,26 @@
+import { z } from 'zod'
+import type { ServerRow } from '../../../db/schema.ts'
+import { isoTime } from './named.ts'
+
+/** A server as every face may show it: what it runs and calls is left out. */
+export const serverView = z.object({
+  id: z.string(),
+  slug: z.string().describe('Unique and never changed; its address is /servers/<slug>/mcp.'),
+  name: z.string().nullable(),
+  description: z.string().nullable(),
+  metadata: z.record(z.string(), z.unknown()),
+  status: z.enum(['active', 'deleted']),
+  config_id: z.string().nullable(),
+  created_at: isoTime,
+  updated_at: isoTime,
+  deleted_at: isoTime.nullable(),
+})
+
+/** Shows a row. */
+export function showServer(row: ServerRow) {
+  return {
+    ...row,
+    metadata: JSON.parse(row.metadata) as Record<string, unknown>,
+    status: row.deleted_at === null ? ('active' as const) : ('deleted' as const),
+  }
+}

@@ -1,0 +1,99 @@
+import { z } from 'zod'
+import * as reach from '../../../db/reach.ts'
+import type { TokenRow } from '../../../db/schema.ts'
+import { redacted } from '../../domain/secret.ts'
+import { toolRulesSchema } from '../../domain/tool-rules.ts'
+import { statusOfToken } from '../../domain/verdict.ts'
+import type { Context } from '../context.ts'
+import { isoTime, named } from './named.ts'
+
+const access = z.object({
+  all_servers: z.boolean().describe('Every server of its project, or of the instance without one.'),
+  servers: z.array(named),
+  groups: z.array(named),
+  tool_rules: toolRulesSchema.nullable().describe('Globs on server/tool; null = every tool.'),
+})
+
+/** A token in full, without its secret. */
+export const tokenView = z.object({
+  id: z.string(),
+  kind: z.enum(['access', 'user_key']),
+  name: z.string().nullable(),
+  description: z.string().nullable(),
+  metadata: z.record(z.string(), z.unknown()),
+  status: z.enum(['active', 'disabled', 'expired', 'revoked']),
+  enabled: z.boolean(),
+  prefix: z.string().describe('First 12 characters of the secret.'),
+  last4: z.string(),
+  secret_redacted: z.string(),
+  owner_id: z.string().nullable(),
+  project_id: z.string().nullable(),
+  access,
+  allowed_ips: z.array(z.string()).nullable().describe('null = any address.'),
+  not_before: isoTime.nullable(),
+  expires_at: isoTime.nullable().describe('null = never.'),
+  generation: z.int().describe('Counts rotations, from 1.'),
+  predecessor: z
+    .object({ valid_until: isoTime, last_used_at: isoTime.nullable() })
+    .nullable()
+    .describe('The replaced secret, while its grace lasts.'),
+  last_used_at: isoTime.nullable(),
+  last_used_ip: z.string().nullable(),
+  use_count: z.int(),
+  rotated_at: isoTime.nullable(),
+  created_at: isoTime,
+  created_by: z.string().nullable(),
+  updated_at: isoTime,
+  revoked_at: isoTime.nullable(),
+})
+
+/** The little of a token that mutations and lists tell a model. */
+export const shortTokenView = tokenView.pick({
+  id: true,
+  name: true,
+  status: true,
+  prefix: true,
+  last4: true,
+  owner_id: true,
+  project_id: true,
+  access: true,
+  allowed_ips: true,
+  expires_at: true,
+  last_used_at: true,
+})
+
+export type TokenView = z.input<typeof tokenView>
+
+/** Shows rows with what they reach; two queries for any number of tokens. */
+export async function showTokens(ctx: Pick<Context, 'db' | 'now'>, rows: readonly TokenRow[]): Promise<TokenView[]> {
+  const ids = rows.map((row) => row.id)
+  const groups = await reach.groupsOf(ctx.db, ids)
+  const servers = await reach.serversOf(ctx.db, ids)
+  return rows.map((row) => {
+    const { all_servers, secret_hash: _, previous_hash: __, previous_until, previous_used_at, ...rest } = row
+    const graced = previous_until !== null && ctx.now < previous_until && row.revoked_at === null
+    return {
+      ...rest,
+      kind: row.kind === 'user_key' ? 'user_key' : 'access',
+      metadata: JSON.parse(row.metadata),
+      status: statusOfToken({ ...row, enabled: row.enabled === 1 }, ctx.now),
+      enabled: row.enabled === 1,
+      secret_redacted: redacted(row.prefix, row.last4),
+      access: {
+        all_servers: all_servers === 1,
+        servers: servers.get(row.id) ?? [],
+        groups: groups.get(row.id) ?? [],
+        tool_rules: row.tool_rules === null ? null : JSON.parse(row.tool_rules),
+      },
+      allowed_ips: row.allowed_ips === null ? null : JSON.parse(row.allowed_ips),
+      predecessor: graced ? { valid_until: previous_until, last_used_at: previous_used_at } : null,
+    }
+  })
+}
+
+/** Shows one row. */
+export async function showToken(ctx: Pick<Context, 'db' | 'now'>, row: TokenRow): Promise<TokenView> {
+  const [shown] = await showTokens(ctx, [row])
+  if (shown === undefined) throw new Error('one row in, one view out')
+  return shown
+}

@@ -1,0 +1,57 @@
+import { z } from 'zod'
+import { textProblem } from './text.ts'
+
+const pattern = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine(
+    (text) => textProblem(text, 'line') === undefined,
+    'holds characters that are not allowed in a pattern',
+  )
+
+/**
+ * Which tools a token may call, as patterns on `server/tool`; `*` stands for any run of characters, none
+ * included, and a pattern without `/` means the tool of that name on any server. An empty `allow` is refused,
+ * because nobody could tell whether it means all tools or none.
+ */
+export const toolRulesSchema = z.strictObject({
+  allow: z.array(pattern).min(1, 'leave allow out to allow every tool').max(100).optional(),
+  deny: z.array(pattern).max(100).optional(),
+})
+
+export type ToolRules = z.infer<typeof toolRulesSchema>
+
+/**
+ * Whether the rules let a call through: `deny` wins, and once there is an `allow` what it does not name is
+ * refused.
+ */
+export function toolAllowed(rules: ToolRules | null, server: string, tool: string): boolean {
+  if (rules === null) return true
+  const matches = (pattern: string) => ruleMatches(pattern, server, tool)
+  if (rules.deny?.some(matches)) return false
+  return rules.allow === undefined || rules.allow.some(matches)
+}
+
+// Server and tool are matched apart: `*` cannot cross from one to the other, and a tool `a/b` escapes no `deny`.
+function ruleMatches(pattern: string, server: string, tool: string): boolean {
+  const slash = pattern.indexOf('/')
+  if (slash === -1) return globMatches(pattern, tool)
+  return globMatches(pattern.slice(0, slash), server) && globMatches(pattern.slice(slash + 1), tool)
+}
+
+// Taking the leftmost place of each piece is always right, so nothing is ever tried twice.
+function globMatches(glob: string, text: string): boolean {
+  const [first = '', ...pieces] = glob.split('*')
+  const last = pieces.pop()
+  if (last === undefined) return text === first
+  if (!text.startsWith(first) || !text.endsWith(last)) return false
+  let from = first.length
+  const end = text.length - last.length
+  for (const piece of pieces) {
+    const at = text.indexOf(piece, from)
+    if (at === -1) return false
+    from = at + piece.length
+  }
+  return from <= end
+}

@@ -1,0 +1,40 @@
+import { z } from 'zod'
+import * as tokens from '../../db/tokens.ts'
+import { cursor, id, limit, order, time } from '../../src/core/fields.ts'
+import { operation } from '../../src/core/operation.ts'
+import { cut, pageOf } from '../../src/core/paging.ts'
+import { paging } from '../../src/core/views/named.ts'
+import { shortTokenView, showTokens, tokenView } from '../../src/core/views/token.ts'
+
+const status = z.enum(['active', 'disabled', 'expired', 'revoked'])
+
+export const list_magic_tokens = operation({
+  name: 'list_magic_tokens',
+  title: 'List tokens',
+  description:
+    'Lists access tokens, newest first, with status, reach, expiry and last use; never secrets. Filters combine with AND; several statuses mean OR. Use expires_before to find what is due for rotation and unused_since to find what can go. Management keys are not in it; get_token shows one token whole.',
+  input: z.strictObject({
+    status: z.array(status).min(1).max(4).optional().describe('Only these states; leave out for all.'),
+    group_id: id('group', 'Only tokens in this group').optional(),
+    server_id: id('server', 'Only tokens that reach this server').optional(),
+    project_id: id('project', 'Only tokens of this project').optional(),
+    owner_id: id('user', 'Only tokens of this user').optional(),
+    text: z.string().min(1).max(200).optional().describe('Part of the name or description; letter case is ignored.'),
+    expires_before: time.optional().describe('Only tokens that end before this time (ISO 8601).'),
+    unused_since: time.optional().describe('Only tokens not used since this time, or never.'),
+    order,
+    limit,
+    cursor: cursor.optional(),
+    include_total: z.boolean().default(false).describe('Count beyond 1,000 as well; slower.'),
+  }),
+  output: z.object({ tokens: z.array(tokenView), ...paging }),
+  short: z.object({ tokens: z.array(shortTokenView), ...paging }),
+  permission: 'tokens:read',
+  effect: 'read',
+  async run(ctx, input) {
+    const found = await tokens.list(ctx.db, ctx.scope, input, pageOf(input), ctx.now)
+    const { rows, next_cursor } = cut(found, input.limit, (row) => row.id)
+    const total = await tokens.count(ctx.db, ctx.scope, input, ctx.now, input.include_total)
+    return { tokens: await showTokens(ctx, rows), next_cursor, total }
+  },
+})

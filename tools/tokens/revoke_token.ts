@@ -1,0 +1,28 @@
+import { z } from 'zod'
+import * as links from '../../db/links.ts'
+import * as tokens from '../../db/tokens.ts'
+import { id } from '../../src/core/fields.ts'
+import { operation } from '../../src/core/operation.ts'
+import { findToken } from '../../src/core/token-state.ts'
+import { showToken, shortTokenView, tokenView } from '../../src/core/views/token.ts'
+
+export const revoke_token = operation({
+  name: 'revoke_token',
+  title: 'Revoke a token',
+  description:
+    'Ends a token for good: its secret and a predecessor are refused from the next request on, everywhere, and nothing brings it back. The row stays for the record. Use set_token_enabled for a pause that can be lifted, and rotate_token when only the secret has leaked.',
+  input: z.strictObject({ token_id: id('token', 'Token to revoke') }),
+  output: z.object({ token: tokenView, changed: z.boolean() }),
+  short: z.object({ token: shortTokenView, changed: z.boolean() }),
+  permission: 'tokens:write',
+  effect: 'destroy',
+  idempotent: true,
+  target: (input) => input.token_id,
+  async run(ctx, input) {
+    const token = await findToken(ctx, input.token_id)
+    const [revoked] = await tokens.revoke(ctx.db, { id: token.id }, ctx.scope, ctx.now)
+    await links.endOf(ctx.db, token.id)
+    ctx.note({ changed: revoked !== undefined })
+    return { token: await showToken(ctx, revoked ?? token), changed: revoked !== undefined }
+  },
+})

@@ -1,0 +1,73 @@
+import { z } from 'zod'
+import * as tokens from '../../db/tokens.ts'
+import { chooseDelivery, deliver, delivery, deliveryView, handOver } from '../../src/core/delivery.ts'
+import { id, idempotencyKey } from '../../src/core/fields.ts'
+import { isSelf } from '../../src/core/actor.ts'
+import { refuseWider, requireLifetime } from '../../src/core/limits.ts'
+import { newSecret } from '../../src/core/new-secret.ts'
+import { operation } from '../../src/core/operation.ts'
+import { findToken, raced, runningToken } from '../../src/core/token-state.ts'
+import { showToken, shortTokenView, tokenView } from '../../src/core/views/token.ts'
+
+export const rotate_token = operation({
+  name: 'rotate_token',
+  title: 'Rotate a token',
+  description:
+    'Replaces the secret of a token and keeps its id, reach and expiry. The old secret is refused from the next request on, unless grace_seconds keeps it open for a deployment in progress. Use it on a schedule or after a leak (then without grace); use revoke_token to end the token itself.',
+  input: z.strictObject({
+    token_id: id('token', 'Token to rotate'),
+    grace_seconds: z
+      .int()
+      .min(0)
+      .max(86_400)
+      .default(0)
+      .describe('How long the old secret still opens servers; 0 = not at all, at most 86400 and never past the expiry.'),
+    delivery,
+    idempotency_key: idempotencyKey.optional(),
+  }),
+  output: z.object({ token: tokenView, delivery: deliveryView }),
+  short: z.object({ token: shortTokenView, delivery: deliveryView }),
+  permission: 'tokens:write',
+  effect: 'change',
+  retryable: true,
+  target: (input) => input.token_id,
+  permitsSelf: (actor, input) => isSelf(actor, input.token_id),
+  async prepare(ctx, input) {
+    const kind = await chooseDelivery(ctx, input.delivery)
+    const { token_prefix } = await ctx.settings()
+    const { actor } = ctx
+    const self = isSelf(actor, input.token_id) && 'generation' in actor
+    const generation = self ? actor.generation : (await findToken(ctx, input.token_id)).generation
+    return { kind, generation, ...newSecret(ctx.keys, token_prefix) }
+  },
+  async run(ctx, input, { kind, generation, secret, columns }) {
+    const token = await runningToken(ctx, input.token_id)
+    await refuseWider(ctx, token)
+    await requireLifetime(ctx, token.expires_at)
+    const until = new Date(Date.parse(ctx.now) + input.grace_seconds * 1_000).toISOString()
+    const graced = input.grace_seconds > 0
+    const row = await tokens.update(
+      ctx.db,
+      ctx.scope,
+      token.id,
+      {
+        ...columns,
+        generation: generation + 1,
+        secret_used_at: null,
+        previous_hash: graced ? token.secret_hash : null,
+        previous_until: !graced ? null : token.expires_at !== null && token.expires_at < until ? token.expires_at : until,
+        previous_used_at: null,
+        rotated_at: ctx.now,
+        updated_at: ctx.now,
+      },
+      { generation },
+    )
+    if (row === undefined) throw raced(token.id)
+    await tokens.end(ctx.db, token.id, [token.secret_hash, token.previous_hash], ctx.now)
+    ctx.note({ grace_seconds: input.grace_seconds, generation: row.generation, delivery: kind })
+    return { token: await showToken(ctx, row), delivery: await handOver(ctx, row.id, secret, kind) }
+  },
+  async deliver(ctx, done) {
+    return { ...done, delivery: await deliver(ctx, done.token.id, done.delivery) }
+  },
+})

@@ -1,0 +1,63 @@
+import { z } from 'zod'
+import * as tokens from '../../db/tokens.ts'
+import { access, accessColumns, resolveAccess } from '../../src/core/access.ts'
+import { isSelf } from '../../src/core/actor.ts'
+import { AppError } from '../../src/core/errors.ts'
+import { allowedIps, days, description, id, metadata, name, time } from '../../src/core/fields.ts'
+import { grantAddresses, grantExpiry, notBefore, refuseWider } from '../../src/core/limits.ts'
+import { operation } from '../../src/core/operation.ts'
+import { changeableToken, raced, refuseExpired } from '../../src/core/token-state.ts'
+import { showToken, shortTokenView, tokenView } from '../../src/core/views/token.ts'
+
+export const update_token = operation({
+  name: 'update_token',
+  title: 'Update a token',
+  description:
+    'Changes the name, texts, expiry, addresses or reach of a token; the secret stays as it is and the new rules hold from the next request. Members that are absent stay. Prolongs an expired token; a revoked one cannot be changed. For single groups use add_groups and remove_groups, to switch it off use set_token_enabled.',
+  input: z.strictObject({
+    token_id: id('token', 'Token to change'),
+    name: name.optional().describe('New name.'),
+    description: description.optional().describe('New description; "" empties it.'),
+    metadata: metadata.optional(),
+    access: access.optional().describe('New reach; members that are present replace the old ones.'),
+    allowed_ips: allowedIps.nullable().optional().describe('Replaces the address list; null = any address.'),
+    expires_in_days: days.optional().describe('New lifetime in days from now.'),
+    expires_at: time.nullable().optional().describe('New end (ISO 8601); null = never (needs tokens:permanent).'),
+    not_before: time.nullable().optional().describe('Not valid before this time; null lifts it.'),
+  }),
+  output: z.object({ token: tokenView, changed: z.boolean() }),
+  short: z.object({ token: shortTokenView, changed: z.boolean() }),
+  permission: 'tokens:write',
+  effect: 'change',
+  idempotent: true,
+  target: (input) => input.token_id,
+  async run(ctx, input) {
+    if (isSelf(ctx.actor, input.token_id)) throw new AppError('forbidden', 'A key may not change its own limits.')
+    const token = await changeableToken(ctx, input.token_id)
+    await refuseWider(ctx, token)
+    const { expires_in_days, expires_at, allowed_ips, not_before } = input
+    const asked = expires_in_days !== undefined || expires_at !== undefined
+    const expiry = asked ? await grantExpiry(ctx, { expires_in_days, expires_at }) : token.expires_at
+    if (input.access || allowed_ips !== undefined || not_before !== undefined) refuseExpired(ctx, token)
+    const setReach = await resolveAccess(ctx, input.access ?? {})
+    const addresses = allowed_ips === undefined ? undefined : grantAddresses(ctx, allowed_ips)
+    const changes = {
+      ...(input.name === undefined ? {} : { name: input.name }),
+      ...(input.description === undefined ? {} : { description: input.description }),
+      ...(input.metadata === undefined ? {} : { metadata: JSON.stringify(input.metadata) }),
+      ...(asked ? { expires_at: expiry } : {}),
+      ...(addresses === undefined ? {} : { allowed_ips: addresses === null ? null : JSON.stringify(addresses) }),
+      ...(not_before === undefined ? {} : { not_before: notBefore(not_before, expiry) }),
+      ...accessColumns(input.access ?? {}),
+    }
+    const differs = Object.entries(changes).some(([column, value]) => token[column as keyof typeof changes] !== value)
+    const moved = await setReach(token.id)
+    const changed = differs || moved
+    const row = changed
+      ? await tokens.update(ctx.db, ctx.scope, token.id, { ...changes, updated_at: ctx.now })
+      : token
+    if (row === undefined) throw raced(token.id)
+    ctx.note({ changed: Object.keys(changes), ...(asked ? { expires_at: expiry } : {}), ...(addresses === undefined ? {} : { allowed_ips: addresses }) })
+    return { token: await showToken(ctx, row), changed }
+  },
+})

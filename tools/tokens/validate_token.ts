@@ -1,0 +1,96 @@
+import { z } from 'zod'
+import { may } from '../../src/core/actor.ts'
+import type { Context } from '../../src/core/context.ts'
+import { AppError } from '../../src/core/errors.ts'
+import { id, secretString } from '../../src/core/fields.ts'
+import { operation } from '../../src/core/operation.ts'
+import { findToken } from '../../src/core/token-state.ts'
+import { showToken, tokenView } from '../../src/core/views/token.ts'
+import { canonicalIp } from '../../src/domain/ip-range.ts'
+import { reasonOf, statusOf, trace, type Verdict, verdicts } from '../../src/domain/verdict.ts'
+import type { Request, Verified } from '../../src/core/verify.ts'
+
+const step = z.object({ check: z.string(), outcome: z.enum(['passed', 'failed', 'not_asked']) })
+
+export const validate_token = operation({
+  name: 'validate_token',
+  title: 'Validate a token',
+  description:
+    'Says whether a token is good now, optionally for a server, a tool and an address, and why not. Give the full secret as token to validate it as a server would, which counts as a use; give token_id to inspect a token without its secret, which answers would_be. Prefer token_id in a conversation.',
+  input: z.strictObject({
+    token: secretString('The full secret; nothing else ever validates. Prefer token_id.').optional(),
+    token_id: id('token', 'Inspect this token instead of a secret').optional(),
+    server: z.string().max(200).optional().describe('Ask for this server (id or slug).'),
+    tool: z.string().max(200).optional().describe('Ask for this tool of the server.'),
+    ip: z.string().max(64).optional().describe('Ask for a use from this address.'),
+  }),
+  output: z.object({
+    valid: z.boolean(),
+    verdict: z.enum([...verdicts, 'invalid']).describe('The first check that failed, or valid.'),
+    reason: z.string(),
+    would_be: z.enum(verdicts).optional().describe('Inspections: the verdict the secret would get.'),
+    trace: z.array(step).optional().describe('Every check in its order.'),
+    token: tokenView.optional(),
+  }),
+  permission: 'tokens:validate',
+  effect: 'read',
+  target: (input) => input.token_id,
+  async run(ctx, input) {
+    const request = requestOf(input)
+    if ((input.token === undefined) === (input.token_id === undefined)) {
+      throw new AppError('invalid_input', 'Give exactly one of token and token_id.', { field: 'token' })
+    }
+    return input.token_id === undefined
+      ? validate(ctx, input.token ?? '', request)
+      : inspect(ctx, input.token_id, request)
+  },
+})
+
+function requestOf({ server, tool, ip }: { server?: string | undefined; tool?: string | undefined; ip?: string | undefined }): Request {
+  if (ip !== undefined && canonicalIp(ip) === undefined) {
+    throw new AppError('invalid_input', 'ip: must be an IPv4 or IPv6 address.', { field: 'ip' })
+  }
+  return {
+    ...(server === undefined ? {} : { server }),
+    ...(tool === undefined ? {} : { tool }),
+    ...(ip === undefined ? {} : { ip }),
+  }
+}
+
+async function validate(ctx: Context, secret: string, request: Request) {
+  const verified = await ctx.verifier.verify(secret, request)
+  const known = inScope(ctx, verified) ? verified : { ...verified, verdict: 'unknown' as const, token: undefined }
+  return may(ctx.actor, 'tokens:read') ? told(ctx, known) : bland(known.verdict)
+}
+
+async function inspect(ctx: Context, tokenId: string, request: Request) {
+  if (!may(ctx.actor, 'tokens:read')) {
+    throw new AppError('forbidden', 'Inspecting a token by id needs tokens:read; give the secret as token instead.')
+  }
+  await findToken(ctx, tokenId)
+  const verified = await ctx.verifier.inspect(tokenId, request)
+  return { ...(await told(ctx, verified)), valid: false, would_be: verified.verdict }
+}
+
+/** The answer for callers who may read tokens. */
+async function told(ctx: Context, verified: Omit<Verified, 'token'> & { token?: Verified['token'] | undefined }) {
+  const { verdict, token, candidate, question } = verified
+  const shown = token === undefined ? {} : { token: await showToken(ctx, await findToken(ctx, token.id)) }
+  const steps = trace(token === undefined ? undefined : candidate, question)
+  return { valid: verdict === 'valid', verdict, reason: reasonOf(verdict), trace: steps, ...shown }
+}
+
+/** The answer for everybody else: why a secret is no good is nobody's business, what it may not do is its holder's (R30). */
+function bland(verdict: Verdict) {
+  if (statusOf(verdict) === 401) return { valid: false, verdict: 'invalid' as const, reason: 'The token is not valid.' }
+  return { valid: verdict === 'valid', verdict, reason: reasonOf(verdict) }
+}
+
+/** A key bound to a project learns nothing of other projects' tokens. */
+function inScope(ctx: Context, { token }: Verified): boolean {
+  if (token === undefined) return true
+  const { project_id, owner_id, token_id } = ctx.scope
+  if (project_id !== undefined && token.project_id !== project_id) return false
+  if (owner_id !== undefined && token.owner_id !== owner_id) return false
+  return token_id === undefined || token.id === token_id
+}

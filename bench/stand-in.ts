@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { bareChanges } from './lib/bare-changes.ts'
 import { bareVerifier, openBare, seedBare } from './lib/bare.ts'
+import { bareChanges } from './lib/bare-changes.ts'
 import { startChild } from './lib/child.ts'
 import { buildDir } from './lib/compile.ts'
 import type { Subject } from './lib/subject.ts'
@@ -21,7 +21,7 @@ export const standIn: Subject = {
       revoke: async (id) => changes.revoke(id),
       async list(limit, cursor = '') {
         const rows = page.all(cursor, limit) as { id: string }[]
-        return { count: rows.length, next: rows.at(-1)?.id ?? null }
+        return { count: rows.length, next: rows.length < limit ? null : (rows.at(-1)?.id ?? null) }
       },
       flush: async () => {},
       close: async () => void db.close(),

@@ -58,33 +58,39 @@ export interface Verification {
   first_bad_seq: number | null
 }
 
-/** Walks the chain from the start; `expected` is a head exported earlier, to find a cut tail. */
+/**
+ * Walks the chain from the start; `expected` is a head exported earlier, to find a cut tail. The head is read first, so
+ * that rows which writers append meanwhile are no fault.
+ */
 export async function verifyChain(
   db: Db,
   key: Buffer,
   expected?: { seq: number; hmac: string },
 ): Promise<Verification> {
+  const { seq: last, row_hmac } = await db.selectFrom('audit_head').selectAll().executeTakeFirstOrThrow()
+  const head = { seq: last, hmac: row_hmac.toString('hex') }
+  const known = expected === undefined ? [head] : [head, expected]
   let previous: Buffer = Buffer.alloc(32)
   let seq = 0
-  let bad: number | null = null
-  while (bad === null) {
-    const rows = await db.selectFrom('audit').selectAll().where('seq', '>', seq).orderBy('seq').limit(5_000).execute()
-    if (rows.length === 0) break
+  for (;;) {
+    const rows = await db
+      .selectFrom('audit')
+      .selectAll()
+      .where('seq', '>', seq)
+      .orderBy('seq')
+      .limit(5_000)
+      .execute()
     for (const row of rows) {
       const fits = row.seq === seq + 1 && chainHmac(key, previous, row).equals(row.row_hmac)
-      const asExported = expected?.seq !== row.seq || row.row_hmac.toString('hex') === expected.hmac
-      if (!fits || !asExported) {
-        bad = seq + 1
-        break
-      }
+      const asKnown = known.every((one) => one.seq !== row.seq || row.row_hmac.toString('hex') === one.hmac)
+      if (!fits || !asKnown) return { rows: seq, head, first_bad_seq: seq + 1 }
       seq = row.seq
       previous = row.row_hmac
     }
+    if (rows.length === 0) break
   }
-  const head = await db.selectFrom('audit_head').selectAll().executeTakeFirstOrThrow()
-  const cut = head.seq !== seq || !head.row_hmac.equals(previous) || (expected !== undefined && expected.seq > seq)
-  if (bad === null && cut) bad = seq + 1
-  return { rows: seq, head: { seq: head.seq, hmac: head.row_hmac.toString('hex') }, first_bad_seq: bad }
+  const cut = known.some((one) => one.seq > seq)
+  return { rows: seq, head, first_bad_seq: cut ? seq + 1 : null }
 }
 
 export interface AuditFilter {

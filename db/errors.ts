@@ -27,7 +27,12 @@ function codeOf(error: unknown): string {
 export function isUnavailable(error: unknown): boolean {
   if (error instanceof StoreUnavailable || error instanceof NewerSchema) return true
   if (down.test(codeOf(error))) return true
-  return error instanceof Error && /Connection terminated|timeout exceeded when trying to connect|pool after calling end|database connection is not open/.test(error.message)
+  return (
+    error instanceof Error &&
+    /Connection terminated|Query read timeout|timeout exceeded when trying to connect|pool after calling end|database connection is not open/.test(
+      error.message,
+    )
+  )
 }
 
 /** True if a unique index refused the row. */

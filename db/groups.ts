@@ -1,4 +1,4 @@
-import { sql, type Insertable, type Updateable } from 'kysely'
+import { type Insertable, sql, type Updateable } from 'kysely'
 import type { Db } from './open.ts'
 import { contains, countCap, type Page } from './page.ts'
 import type { GroupRow, GroupTable } from './schema.ts'
@@ -25,11 +25,21 @@ export async function findMany(db: Db, ids: readonly string[]): Promise<GroupRow
 
 /** Up to two live groups of that exact name. */
 export async function findNamed(db: Db, name: string): Promise<GroupRow[]> {
-  return db.selectFrom('groups').selectAll().where('name', '=', name).where('deleted_at', 'is', null).limit(2).execute()
+  return db
+    .selectFrom('groups')
+    .selectAll()
+    .where('name', '=', name)
+    .where('deleted_at', 'is', null)
+    .limit(2)
+    .execute()
 }
 
 /** Changes a live group. */
-export async function update(db: Db, id: string, changes: Updateable<GroupTable>): Promise<GroupRow | undefined> {
+export async function update(
+  db: Db,
+  id: string,
+  changes: Updateable<GroupTable>,
+): Promise<GroupRow | undefined> {
   return db
     .updateTable('groups')
     .set(changes)
@@ -63,7 +73,11 @@ export async function serversOf(db: Db, ids: readonly string[]) {
 export async function addServers(db: Db, id: string, serverIds: readonly string[]): Promise<boolean> {
   if (serverIds.length === 0) return false
   const rows = serverIds.map((server_id) => ({ group_id: id, server_id }))
-  const added = await db.insertInto('group_servers').values(rows).onConflict((same) => same.doNothing()).execute()
+  const added = await db
+    .insertInto('group_servers')
+    .values(rows)
+    .onConflict((same) => same.doNothing())
+    .execute()
   return added.some((result) => (result.numInsertedOrUpdatedRows ?? 0n) > 0n)
 }
 

@@ -1,12 +1,15 @@
+import type { Expression, ExpressionBuilder, SqlBool } from 'kysely'
 import type { Db } from './open.ts'
-import type { TokenRow } from './schema.ts'
 import type { Page } from './page.ts'
+import type { Schema, TokenRow } from './schema.ts'
+import type { Scope } from './scope.ts'
+import { end } from './tokens.ts'
 
 const management = (db: Db) => db.selectFrom('tokens').selectAll().where('kind', '=', 'management')
 
 /** The management key with this id, revoked ones included. */
-export async function find(db: Db, id: string): Promise<TokenRow | undefined> {
-  return management(db).where('id', '=', id).executeTakeFirst()
+export async function find(db: Db, scope: Scope, id: string): Promise<TokenRow | undefined> {
+  return management(db).where('id', '=', id).where(ownKeys(scope)).executeTakeFirst()
 }
 
 /** The bootstrap key that the environment named, if there is one that lives. */
@@ -14,19 +17,21 @@ export async function findFromEnv(db: Db): Promise<TokenRow | undefined> {
   return management(db).where('source', '=', 'env').where('revoked_at', 'is', null).executeTakeFirst()
 }
 
-/** Admin keys of the instance that could be used now. */
-export async function countUsableAdmins(db: Db, now: string): Promise<number> {
-  const { n } = await db
+/** The ids of up to two admin keys of the instance that could be used now. */
+export async function usableAdmins(db: Db, now: string): Promise<string[]> {
+  const rows = await db
     .selectFrom('tokens')
-    .select((is) => is.fn.countAll<number>().as('n'))
+    .select('id')
     .where('kind', '=', 'management')
     .where('role', '=', 'admin')
     .where('project_id', 'is', null)
     .where('revoked_at', 'is', null)
     .where('enabled', '=', 1)
+    .where((is) => is.or([is('not_before', 'is', null), is('not_before', '<=', now)]))
     .where((is) => is.or([is('expires_at', 'is', null), is('expires_at', '>', now)]))
-    .executeTakeFirstOrThrow()
-  return n
+    .limit(2)
+    .execute()
+  return rows.map((row) => row.id)
 }
 
 /** True if the instance ever had an admin key. */
@@ -34,22 +39,37 @@ export async function anyAdmin(db: Db): Promise<boolean> {
   return (await management(db).where('role', '=', 'admin').limit(1).executeTakeFirst()) !== undefined
 }
 
-export async function list(db: Db, page: Page): Promise<TokenRow[]> {
-  let query = management(db).orderBy('id', page.order).limit(page.limit)
+/** One page of keys in id order. */
+export async function list(
+  db: Db,
+  scope: Scope,
+  filter: { include_revoked: boolean },
+  page: Page,
+): Promise<TokenRow[]> {
+  let query = management(db).where(ownKeys(scope)).orderBy('id', page.order).limit(page.limit)
+  if (!filter.include_revoked) query = query.where('revoked_at', 'is', null)
   if (page.after !== undefined) query = query.where('id', page.order === 'asc' ? '>' : '<', page.after)
   return query.execute()
 }
 
-/** Revokes a living key and answers its row. */
-export async function revoke(db: Db, id: string, now: string): Promise<TokenRow | undefined> {
-  return db
+/** Revokes living keys, remembers their digests, and answers the rows: one key, or all that are bound to a project. */
+export async function revoke(
+  db: Db,
+  scope: Scope,
+  which: { id: string } | { project_id: string },
+  now: string,
+): Promise<TokenRow[]> {
+  const query = db
     .updateTable('tokens')
     .set({ revoked_at: now, updated_at: now })
-    .where('id', '=', id)
     .where('kind', '=', 'management')
     .where('revoked_at', 'is', null)
+    .where(ownKeys(scope))
+  const rows = await ('id' in which ? query.where('id', '=', which.id) : query.where('project_id', '=', which.project_id))
     .returningAll()
-    .executeTakeFirst()
+    .execute()
+  for (const row of rows) await end(db, row.id, [row.secret_hash], now)
+  return rows
 }
 
 /** Gives the environment's key a new secret. */
@@ -65,4 +85,12 @@ export async function replaceSecret(
     .set({ ...columns, generation, secret_used_at: null, rotated_at: now, updated_at: now })
     .where('id', '=', id)
     .execute()
+}
+
+/** Management keys in scope: a key bound to a project knows the keys of that project, a token knows none. */
+function ownKeys(scope: Scope) {
+  return (is: ExpressionBuilder<Schema, 'tokens'>): Expression<SqlBool> => {
+    if (scope.token_id !== undefined || scope.owner_id !== undefined) return is.lit(false)
+    return scope.project_id === undefined ? is.and([]) : is('tokens.project_id', '=', scope.project_id)
+  }
 }

@@ -7,6 +7,10 @@ export async function get(db: Db, name: string): Promise<string | undefined> {
 
 /** Stores it unless there is one; answers the one that stands. */
 export async function setOnce(db: Db, name: string, value: string): Promise<string> {
-  await db.insertInto('meta').values({ name, value }).onConflict((same) => same.doNothing()).execute()
+  await db
+    .insertInto('meta')
+    .values({ name, value })
+    .onConflict((same) => same.doNothing())
+    .execute()
   return (await get(db, name)) ?? value
 }

@@ -1,6 +1,6 @@
 import { type Kysely, type Migration, type MigrationProvider, Migrator, sql } from 'kysely'
-import type { Schema } from './schema.ts'
 import { appendOnly, foundation } from './migrations/0001-foundation.ts'
+import type { Schema } from './schema.ts'
 
 export type Engine = 'sqlite' | 'postgres'
 

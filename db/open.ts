@@ -1,8 +1,6 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import type { Engine } from './migrate.ts'
-import { openPostgres } from './postgres.ts'
 import type { Schema } from './schema.ts'
-import { openSqlite } from './sqlite.ts'
 
 /** What query functions take: the read connection or a transaction. */
 export type Db = Kysely<Schema>
@@ -31,6 +29,8 @@ export interface StoreOptions {
 }
 
 /** Opens the store and brings its schema up to date under an exclusive lock. */
-export function openStore(options: StoreOptions): Promise<Store> {
-  return /^postgres(ql)?:\/\//.test(options.location) ? openPostgres(options) : openSqlite(options)
+export async function openStore(options: StoreOptions): Promise<Store> {
+  // Only the driver in use is loaded: a stdio process starts with every conversation.
+  if (/^postgres(ql)?:\/\//.test(options.location)) return (await import('./postgres.ts')).openPostgres(options)
+  return (await import('./sqlite.ts')).openSqlite(options)
 }

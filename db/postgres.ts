@@ -12,13 +12,15 @@ const types = {
     oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format),
 }
 
-function pool(url: string, max: number): pg.Pool {
+/** `patience` bounds a server that accepts and never answers, ms (security R18). */
+function pool(url: string, max: number, patience: number): pg.Pool {
   const made = new pg.Pool({
     connectionString: url,
     max,
     types: types as pg.CustomTypesConfig,
     connectionTimeoutMillis: 1_500,
     statement_timeout: 5_000,
+    query_timeout: patience,
     idle_in_transaction_session_timeout: 10_000,
     application_name: 'tokenwright',
   })
@@ -29,9 +31,15 @@ function pool(url: string, max: number): pg.Pool {
 
 /** Opens PostgreSQL: one pool for operations, one of its own for look-ups, so that no transaction holds them up. */
 export async function openPostgres({ location }: StoreOptions): Promise<Store> {
-  const lookups = pool(location, 4)
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: pool(location, 10) }) })
-  await bringUpToDate(db)
+  const lookups = pool(location, 4, 1_500)
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: pool(location, 10, 6_000) }) })
+  const close = async () => void (await Promise.all([db.destroy(), lookups.end()]))
+  try {
+    await bringUpToDate(db)
+  } catch (error) {
+    await close()
+    throw error
+  }
   let names = 0
   return {
     engine: 'postgres',
@@ -44,9 +52,7 @@ export async function openPostgres({ location }: StoreOptions): Promise<Store> {
     async ping() {
       await lookups.query('select 1')
     },
-    async close() {
-      await Promise.all([db.destroy(), lookups.end()])
-    },
+    close,
   }
 }
 

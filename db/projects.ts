@@ -1,4 +1,4 @@
-import { sql, type Insertable, type Updateable } from 'kysely'
+import { type Insertable, sql, type Updateable } from 'kysely'
 import type { Db } from './open.ts'
 import { contains, countCap, type Page } from './page.ts'
 import type { EnvironmentRow, EnvironmentTable, ProjectRow, ProjectTable } from './schema.ts'
@@ -98,7 +98,13 @@ export async function membersOf(db: Db, ids: readonly string[]) {
   return db
     .selectFrom('project_members')
     .innerJoin('users', 'users.id', 'project_members.user_id')
-    .select(['project_members.project_id', 'users.id', 'users.email', 'users.name', 'project_members.created_at'])
+    .select([
+      'project_members.project_id',
+      'users.id',
+      'users.email',
+      'users.name',
+      'project_members.created_at',
+    ])
     .where('project_members.project_id', 'in', ids)
     .orderBy('project_members.created_at')
     .orderBy('users.id')
@@ -114,13 +120,19 @@ export async function environmentsOf(db: Db, ids: readonly string[]): Promise<En
 export async function putEnvironment(db: Db, row: Insertable<EnvironmentTable>): Promise<EnvironmentRow> {
   const { description, variables, is_default, updated_at } = row
   if (is_default === 1) {
-    await db.updateTable('environments').set({ is_default: 0 }).where('project_id', '=', row.project_id).execute()
+    await db
+      .updateTable('environments')
+      .set({ is_default: 0 })
+      .where('project_id', '=', row.project_id)
+      .execute()
   }
   return db
     .insertInto('environments')
     .values(row)
     .onConflict((same) =>
-      same.columns(['project_id', 'name']).doUpdateSet({ description: description ?? null, variables, is_default, updated_at }),
+      same
+        .columns(['project_id', 'name'])
+        .doUpdateSet({ description: description ?? null, variables, is_default, updated_at }),
     )
     .returningAll()
     .executeTakeFirstOrThrow()
@@ -153,13 +165,22 @@ function filtered(db: Db, scope: Scope, { text, user_id }: ProjectFilter) {
 }
 
 export async function list(db: Db, scope: Scope, filter: ProjectFilter, page: Page): Promise<ProjectRow[]> {
-  let query = filtered(db, scope, filter).selectAll('projects').orderBy('projects.id', page.order).limit(page.limit)
-  if (page.after !== undefined) query = query.where('projects.id', page.order === 'asc' ? '>' : '<', page.after)
+  let query = filtered(db, scope, filter)
+    .selectAll('projects')
+    .orderBy('projects.id', page.order)
+    .limit(page.limit)
+  if (page.after !== undefined)
+    query = query.where('projects.id', page.order === 'asc' ? '>' : '<', page.after)
   return query.execute()
 }
 
 /** How many projects match; beyond 1,000 null, unless `exact` asks for the whole count. */
-export async function count(db: Db, scope: Scope, filter: ProjectFilter, exact: boolean): Promise<number | null> {
+export async function count(
+  db: Db,
+  scope: Scope,
+  filter: ProjectFilter,
+  exact: boolean,
+): Promise<number | null> {
   const rows = filtered(db, scope, filter).select('projects.id')
   const { n } = await db
     .selectFrom((exact ? rows : rows.limit(countCap + 1)).as('counted'))

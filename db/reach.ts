@@ -43,7 +43,11 @@ function collect(rows: (Named & { of: string })[]): Map<string, Named[]> {
 export async function addGroups(db: Db, tokenId: string, groupIds: readonly string[]): Promise<number> {
   if (groupIds.length === 0) return 0
   const rows = groupIds.map((group_id) => ({ token_id: tokenId, group_id }))
-  const added = await db.insertInto('token_groups').values(rows).onConflict((same) => same.doNothing()).execute()
+  const added = await db
+    .insertInto('token_groups')
+    .values(rows)
+    .onConflict((same) => same.doNothing())
+    .execute()
   return changed(added.map((result) => result.numInsertedOrUpdatedRows))
 }
 
@@ -73,8 +77,14 @@ export async function setServers(db: Db, tokenId: string, serverIds: readonly st
   const removed = await removal.execute()
   if (serverIds.length === 0) return changed(removed.map((result) => result.numDeletedRows)) > 0
   const rows = serverIds.map((server_id) => ({ token_id: tokenId, server_id }))
-  const added = await db.insertInto('token_servers').values(rows).onConflict((same) => same.doNothing()).execute()
-  return changed([...removed.map((r) => r.numDeletedRows), ...added.map((r) => r.numInsertedOrUpdatedRows)]) > 0
+  const added = await db
+    .insertInto('token_servers')
+    .values(rows)
+    .onConflict((same) => same.doNothing())
+    .execute()
+  return (
+    changed([...removed.map((r) => r.numDeletedRows), ...added.map((r) => r.numInsertedOrUpdatedRows)]) > 0
+  )
 }
 
 function changed(counts: (bigint | undefined)[]): number {

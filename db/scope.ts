@@ -1,4 +1,4 @@
-import type { ExpressionBuilder, Expression, SqlBool } from 'kysely'
+import type { Expression, ExpressionBuilder, SqlBool } from 'kysely'
 import type { Schema } from './schema.ts'
 
 /** Which rows a caller may touch; empty = all. `src/core/actor.ts` makes it from the credential. */

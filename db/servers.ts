@@ -1,4 +1,4 @@
-import { sql, type Insertable, type Updateable } from 'kysely'
+import { type Insertable, sql, type Updateable } from 'kysely'
 import type { Db } from './open.ts'
 import { contains, countCap, type Page } from './page.ts'
 import type { ServerRow, ServerTable } from './schema.ts'
@@ -17,12 +17,22 @@ export async function insert(db: Db, row: Insertable<ServerTable>): Promise<Serv
 
 /** The server with this id, deleted ones included. */
 export async function find(db: Db, scope: Scope, id: string): Promise<ServerRow | undefined> {
-  return db.selectFrom('servers').selectAll().where('servers.id', '=', id).where(ownServers(scope)).executeTakeFirst()
+  return db
+    .selectFrom('servers')
+    .selectAll()
+    .where('servers.id', '=', id)
+    .where(ownServers(scope))
+    .executeTakeFirst()
 }
 
 export async function findMany(db: Db, scope: Scope, ids: readonly string[]): Promise<ServerRow[]> {
   if (ids.length === 0) return []
-  return db.selectFrom('servers').selectAll().where('servers.id', 'in', ids).where(ownServers(scope)).execute()
+  return db
+    .selectFrom('servers')
+    .selectAll()
+    .where('servers.id', 'in', ids)
+    .where(ownServers(scope))
+    .execute()
 }
 
 /** Up to two live servers of that exact name or slug. */
@@ -35,6 +45,17 @@ export async function findNamed(db: Db, scope: Scope, name: string): Promise<Ser
     .where(ownServers(scope))
     .limit(2)
     .execute()
+}
+
+/** The live server of that name in a configuration; names are unique in one. */
+export async function findInConfig(db: Db, configId: string, name: string): Promise<ServerRow | undefined> {
+  return db
+    .selectFrom('servers')
+    .selectAll()
+    .where('config_id', '=', configId)
+    .where('name', '=', name)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst()
 }
 
 /** The slugs that are this one or this one with `-2`, `-3`, … behind it, deleted servers included. */
@@ -92,13 +113,22 @@ function filtered(db: Db, scope: Scope, { text, group_id, deleted }: ServerFilte
 }
 
 export async function list(db: Db, scope: Scope, filter: ServerFilter, page: Page): Promise<ServerRow[]> {
-  let query = filtered(db, scope, filter).selectAll('servers').orderBy('servers.id', page.order).limit(page.limit)
-  if (page.after !== undefined) query = query.where('servers.id', page.order === 'asc' ? '>' : '<', page.after)
+  let query = filtered(db, scope, filter)
+    .selectAll('servers')
+    .orderBy('servers.id', page.order)
+    .limit(page.limit)
+  if (page.after !== undefined)
+    query = query.where('servers.id', page.order === 'asc' ? '>' : '<', page.after)
   return query.execute()
 }
 
 /** How many servers match; beyond 1,000 null, unless `exact` asks for the whole count. */
-export async function count(db: Db, scope: Scope, filter: ServerFilter, exact: boolean): Promise<number | null> {
+export async function count(
+  db: Db,
+  scope: Scope,
+  filter: ServerFilter,
+  exact: boolean,
+): Promise<number | null> {
   const rows = filtered(db, scope, filter).select('servers.id')
   const { n } = await db
     .selectFrom((exact ? rows : rows.limit(countCap + 1)).as('counted'))

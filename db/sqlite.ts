@@ -20,7 +20,7 @@ export async function openSqlite({ location, busyTimeout }: StoreOptions): Promi
   await bringUpToDate(location)
   const writer = connect(location, busyTimeout, false)
   const reader = connect(location, busyTimeout, true)
-  const lookups = connect(location, Math.min(busyTimeout, 50), true)
+  const lookups = connect(location, busyTimeout, true)
   const read = kysely(reader)
   const write = kysely(writer)
   const sameFile = identity(location)
@@ -67,10 +67,18 @@ function connect(path: string, busyTimeout: number, readonly: boolean): Handle {
 /** Reads the pragmas after a query, because a fresh connection reports what the build says (F2). */
 function checkPragmas(handle: Handle): void {
   handle.prepare('select count(*) from sqlite_master').get()
-  const wanted = { journal_mode: 'wal', synchronous: 2, foreign_keys: 1, trusted_schema: 0, cell_size_check: 1 }
+  const wanted = {
+    journal_mode: 'wal',
+    synchronous: 2,
+    foreign_keys: 1,
+    trusted_schema: 0,
+    cell_size_check: 1,
+  }
   for (const [name, value] of Object.entries(wanted)) {
     if (handle.pragma(name, { simple: true }) !== value) {
-      throw new StoreUnavailable(`SQLite did not accept ${name} = ${value}; the database needs a local file system.`)
+      throw new StoreUnavailable(
+        `SQLite did not accept ${name} = ${value}; the database needs a local file system.`,
+      )
     }
   }
 }

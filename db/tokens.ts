@@ -23,7 +23,12 @@ export async function insert(db: Db, row: NewToken): Promise<TokenRow> {
 
 /** The token with this id; a management key is none. */
 export async function find(db: Db, scope: Scope, id: string): Promise<TokenRow | undefined> {
-  return db.selectFrom('tokens').selectAll().where('tokens.id', '=', id).where(ownTokens(scope)).executeTakeFirst()
+  return db
+    .selectFrom('tokens')
+    .selectAll()
+    .where('tokens.id', '=', id)
+    .where(ownTokens(scope))
+    .executeTakeFirst()
 }
 
 /** Up to two live tokens of that exact name, so that the caller can tell one from several. */
@@ -80,8 +85,15 @@ export async function revoke(
 
 /** Remembers digests that were ended on purpose: no restore brings them back (security R57). */
 export async function end(db: Db, tokenId: string, digests: (Buffer | null)[], now: string): Promise<void> {
-  const rows = digests.filter((digest) => digest !== null).map((token_hash) => ({ token_hash, token_id: tokenId, at: now }))
-  if (rows.length > 0) await db.insertInto('revocations').values(rows).onConflict((same) => same.doNothing()).execute()
+  const rows = digests
+    .filter((digest) => digest !== null)
+    .map((token_hash) => ({ token_hash, token_id: tokenId, at: now }))
+  if (rows.length > 0)
+    await db
+      .insertInto('revocations')
+      .values(rows)
+      .onConflict((same) => same.doNothing())
+      .execute()
 }
 
 function filtered(db: Db, scope: Scope, filter: TokenFilter, now: string) {
@@ -91,7 +103,9 @@ function filtered(db: Db, scope: Scope, filter: TokenFilter, now: string) {
   if (filter.owner_id !== undefined) query = query.where('owner_id', '=', filter.owner_id)
   if (expires_before !== undefined) query = query.where('expires_at', '<', expires_before)
   if (unused_since !== undefined) {
-    query = query.where((is) => is.or([is('last_used_at', 'is', null), is('last_used_at', '<', unused_since)]))
+    query = query.where((is) =>
+      is.or([is('last_used_at', 'is', null), is('last_used_at', '<', unused_since)]),
+    )
   }
   if (text !== undefined) {
     const like = contains(text)
@@ -122,9 +136,10 @@ function filtered(db: Db, scope: Scope, filter: TokenFilter, now: string) {
   return query
 }
 
-/** Tokens that reach the server: by name, through a group, or by `all_servers`, within their project. */
+/** Tokens that reach the server: by name, through a group, or by `all_servers`, within their project; a server that is not there nobody. */
 function reaches(serverId: string) {
-  return sql<boolean>`(exists (select 1 from token_servers ts where ts.token_id = tokens.id and ts.server_id = ${serverId})
+  return sql<boolean>`exists (select 1 from servers live where live.id = ${serverId} and live.deleted_at is null)
+    and (exists (select 1 from token_servers ts where ts.token_id = tokens.id and ts.server_id = ${serverId})
     or exists (select 1 from token_groups tg join group_servers gs on gs.group_id = tg.group_id
       where tg.token_id = tokens.id and gs.server_id = ${serverId})
     or tokens.all_servers = 1)
@@ -133,8 +148,17 @@ function reaches(serverId: string) {
 }
 
 /** One page of tokens in id order. */
-export async function list(db: Db, scope: Scope, filter: TokenFilter, page: Page, now: string): Promise<TokenRow[]> {
-  let query = filtered(db, scope, filter, now).selectAll('tokens').orderBy('tokens.id', page.order).limit(page.limit)
+export async function list(
+  db: Db,
+  scope: Scope,
+  filter: TokenFilter,
+  page: Page,
+  now: string,
+): Promise<TokenRow[]> {
+  let query = filtered(db, scope, filter, now)
+    .selectAll('tokens')
+    .orderBy('tokens.id', page.order)
+    .limit(page.limit)
   if (page.after !== undefined) query = query.where('tokens.id', page.order === 'asc' ? '>' : '<', page.after)
   return query.execute()
 }
@@ -166,12 +190,21 @@ export async function recordUse(
     .updateTable('tokens')
     .set((is) => ({
       use_count: is('use_count', '+', use.count),
-      last_used_ip: sql<string | null>`case when last_used_at is null or last_used_at <= ${at} then ${ip} else last_used_ip end`,
+      last_used_ip: sql<
+        string | null
+      >`case when last_used_at is null or last_used_at <= ${at} then ${ip} else last_used_ip end`,
       last_used_at: sql<string>`case when last_used_at is null or last_used_at < ${at} then ${at} else last_used_at end`,
       ...(use.previous
-        ? { previous_used_at: at }
+        ? {
+            // A later rotation has put another predecessor there, which was not used.
+            previous_used_at: sql<
+              string | null
+            >`case when generation = ${generation} then ${at} else previous_used_at end`,
+          }
         : {
-            secret_used_at: sql<string | null>`case when generation = ${generation} then coalesce(secret_used_at, ${at}) else secret_used_at end`,
+            secret_used_at: sql<
+              string | null
+            >`case when generation = ${generation} then coalesce(secret_used_at, ${at}) else secret_used_at end`,
           }),
     }))
     .where('id', '=', id)

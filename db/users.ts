@@ -1,4 +1,4 @@
-import { sql, type Insertable, type Updateable } from 'kysely'
+import { type Insertable, sql, type Updateable } from 'kysely'
 import type { Db } from './open.ts'
 import { contains, countCap, type Page } from './page.ts'
 import type { UserRow, UserTable } from './schema.ts'
@@ -13,18 +13,34 @@ export async function insert(db: Db, row: Insertable<UserTable>): Promise<UserRo
   return db.insertInto('users').values(row).returningAll().executeTakeFirstOrThrow()
 }
 
-/** The user with this id; a deleted one is none. */
-export async function findLive(db: Db, id: string): Promise<UserRow | undefined> {
-  return db.selectFrom('users').selectAll().where('id', '=', id).where('deleted_at', 'is', null).executeTakeFirst()
+/** The user with this id in scope; a deleted one is none. */
+export async function findLive(db: Db, scope: Scope, id: string): Promise<UserRow | undefined> {
+  return db
+    .selectFrom('users')
+    .selectAll()
+    .where('users.id', '=', id)
+    .where('deleted_at', 'is', null)
+    .where(ownUsers(scope))
+    .executeTakeFirst()
 }
 
-/** The user with this e-mail, which is stored in lower case. */
-export async function findByEmail(db: Db, email: string): Promise<UserRow | undefined> {
-  return db.selectFrom('users').selectAll().where('email', '=', email).where('deleted_at', 'is', null).executeTakeFirst()
+/** The user in scope with this e-mail, which is stored in lower case. */
+export async function findByEmail(db: Db, scope: Scope, email: string): Promise<UserRow | undefined> {
+  return db
+    .selectFrom('users')
+    .selectAll()
+    .where('email', '=', email)
+    .where('deleted_at', 'is', null)
+    .where(ownUsers(scope))
+    .executeTakeFirst()
 }
 
 /** Changes a user who is not deleted. */
-export async function update(db: Db, id: string, changes: Updateable<UserTable>): Promise<UserRow | undefined> {
+export async function update(
+  db: Db,
+  id: string,
+  changes: Updateable<UserTable>,
+): Promise<UserRow | undefined> {
   return db
     .updateTable('users')
     .set(changes)
@@ -57,7 +73,9 @@ function filtered(db: Db, { text, project_id }: UserFilter) {
   let query = db.selectFrom('users').where('deleted_at', 'is', null)
   if (text !== undefined) {
     const like = contains(text)
-    query = query.where(sql<boolean>`(email like ${like} escape '\\' or lower(name) like ${like} escape '\\')`)
+    query = query.where(
+      sql<boolean>`(email like ${like} escape '\\' or lower(name) like ${like} escape '\\')`,
+    )
   }
   if (project_id !== undefined) {
     query = query.where('id', 'in', (is) =>

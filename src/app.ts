@@ -1,5 +1,5 @@
-import { openStore } from '../db/open.ts'
 import { prepareLookups } from '../db/lookup.ts'
+import { openStore } from '../db/open.ts'
 import { bootstrapAdmin } from './core/bootstrap.ts'
 import type { Core } from './core/invoke.ts'
 import { loadMaster } from './core/master-key.ts'
@@ -55,7 +55,8 @@ export async function openApp(instance: Instance): Promise<App> {
       clock,
       verifier: makeVerifier(lookups, keys.pepper, uses, clock),
       host: { dataDir, revealBase: instance.revealBase ?? (async () => null) },
-      report: (error, caller) => log.error({ error, request_id: caller.request_id, via: caller.via }, 'operation failed'),
+      report: (error, caller) =>
+        log.error({ error, request_id: caller.request_id, via: caller.via }, 'operation failed'),
     }
     const everyMinute = setInterval(() => void maintain(core, onError), minute)
     everyMinute.unref()

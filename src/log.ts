@@ -11,13 +11,19 @@ const hiddenText: [RegExp, string][] = [
 ]
 
 /** The one logger: a JSON object a line on standard error, without secrets at any depth (security R53, R54). */
-export function makeLog(level: string, stream: { write(line: string): void } = pino.destination({ dest: 2, sync: true })): Logger {
+export function makeLog(
+  level: string,
+  stream: { write(line: string): void } = pino.destination({ dest: 2, sync: true }),
+): Logger {
   return pino(
     {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }), log: (entry) => redact(entry, 0) as Record<string, unknown> },
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (entry) => redact(entry, 0) as Record<string, unknown>,
+      },
       hooks: {
         logMethod(args, method) {
           const clean = args.map((arg) => (typeof arg === 'string' ? redactText(arg) : arg))
@@ -50,5 +56,11 @@ function redact(value: unknown, depth: number): unknown {
 
 function errorFacts(error: Error & { code?: unknown }, depth: number): unknown {
   const cause = error.cause === undefined ? {} : { cause: redact(error.cause, depth + 1) }
-  return { name: error.name, code: redact(error.code, depth + 1), message: redactText(error.message), stack: redactText(error.stack ?? ''), ...cause }
+  return {
+    name: error.name,
+    code: redact(error.code, depth + 1),
+    message: redactText(error.message),
+    stack: redactText(error.stack ?? ''),
+    ...cause,
+  }
 }

@@ -1,8 +1,15 @@
 import type { AnyOperation } from '../src/core/operation.ts'
 import { list_audit_events } from './audit/list_audit_events.ts'
+import { verify_audit } from './audit/verify_audit.ts'
 import { create_group } from './groups/create_group.ts'
 import { list_groups } from './groups/list_groups.ts'
 import { list_servers } from './servers/list_servers.ts'
+import { create_management_key } from './system/create_management_key.ts'
+import { get_settings } from './system/get_settings.ts'
+import { list_management_keys } from './system/list_management_keys.ts'
+import { redeem_link } from './system/redeem_link.ts'
+import { revoke_management_key } from './system/revoke_management_key.ts'
+import { update_settings } from './system/update_settings.ts'
 import { add_groups } from './tokens/add_groups.ts'
 import { create_token } from './tokens/create_token.ts'
 import { get_token } from './tokens/get_token.ts'
@@ -41,6 +48,19 @@ export const toolsets: Record<string, Toolset> = {
       create_group,
       list_servers,
       list_audit_events,
+    ],
+  },
+  system: {
+    about: 'What is kept from models: management keys, settings, one-time links and the proof of the trail.',
+    default: false,
+    operations: [
+      redeem_link,
+      get_settings,
+      update_settings,
+      create_management_key,
+      list_management_keys,
+      revoke_management_key,
+      verify_audit,
     ],
   },
 }

@@ -38,9 +38,10 @@ export function openBare(dir: string, readonly = false): Database.Database {
 
 /** A validation without anything around it: HMAC, one prepared select by the unique hash, the verdict. */
 export function bareVerifier(db: Database.Database): (secret: string) => boolean {
-  const select = db.prepare<[Buffer], { enabled: number; expires_at: string | null; revoked_at: string | null }>(
-    'select id, name, enabled, expires_at, revoked_at from tokens where hash = ?',
-  )
+  const select = db.prepare<
+    [Buffer],
+    { enabled: number; expires_at: string | null; revoked_at: string | null }
+  >('select id, name, enabled, expires_at, revoked_at from tokens where hash = ?')
   return (secret) => {
     const row = select.get(bareHash(secret))
     if (row === undefined || row.revoked_at !== null || row.enabled !== 1) return false

@@ -42,11 +42,13 @@ export function startChild(name: string): Child {
     call: (what, args) =>
       new Promise((resolve, reject) => {
         const id = calls++
-        const timer = setTimeout(() => reject(new Error(`${name}: no answer to '${what}'`)), patience)
-        const settle = <A>(then: (value: A) => void) => (value: A) => {
-          clearTimeout(timer)
-          then(value)
-        }
+        const timer = setTimeout(() => reject(new Error(`${name}: no answer to '${what}'`)), patience).unref()
+        const settle =
+          <A>(then: (value: A) => void) =>
+          (value: A) => {
+            clearTimeout(timer)
+            then(value)
+          }
         waiting.set(id, { resolve: settle(resolve), reject: settle(reject) })
         child.send({ id, name: what, args } satisfies Ask)
       }),

@@ -33,7 +33,8 @@ const packagesStayOutside: Plugin = {
   name: 'packages-stay-outside',
   setup({ onResolve, resolve }) {
     onResolve({ filter: /^[^./]/ }, async ({ path, importer, resolveDir, kind, pluginData }) => {
-      if (pluginData === 'asked' || isBuiltin(path)) return isBuiltin(path) ? { path, external: true } : undefined
+      if (pluginData === 'asked' || isBuiltin(path))
+        return isBuiltin(path) ? { path, external: true } : undefined
       if (kind === 'entry-point') return undefined
       if (importer.startsWith(here)) return { path, external: true }
       const found = await resolve(path, { importer, resolveDir, kind, pluginData: 'asked' })

@@ -42,11 +42,14 @@ export interface Loader {
   aim(name: string, target: Target): Promise<void>
   /** Rejects when any answer was wrong, because then something else was measured. */
   run(load: Load): Promise<LoadResult>
+  /** The most that the load generator itself was busy, 1 = one core: near 1 it was what was measured. */
+  busiest(): number
   stop(): Promise<void>
 }
 
 export function startLoader(): Loader {
   const child: Child = startChild('loader')
+  let busiest = 0
   return {
     async aim(name, target) {
       await prove(name, target)
@@ -57,8 +60,10 @@ export function startLoader(): Loader {
       if (result.errors > 0) {
         throw new Error(`${load.name}: ${result.errors} wrong answers, the first: ${result.firstError}`)
       }
+      busiest = Math.max(busiest, result.loaderBusy)
       return result
     },
+    busiest: () => busiest,
     stop: () => child.stop(),
   }
 }

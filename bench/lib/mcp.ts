@@ -12,7 +12,8 @@ export async function openSession(url: string, key: string): Promise<Record<stri
   const opened = await send({ id: 0, method: 'initialize', params: hello })
   const text = await opened.text()
   const session = opened.headers.get('mcp-session-id')
-  if (!opened.ok || session === null) throw new Error(`no MCP session: ${opened.status} ${text.slice(0, 200)}`)
+  if (!opened.ok || session === null)
+    throw new Error(`no MCP session: ${opened.status} ${text.slice(0, 200)}`)
   headers['mcp-session-id'] = session
   headers['mcp-protocol-version'] = version
   await (await send({ method: 'notifications/initialized' })).text()

@@ -19,7 +19,10 @@ export function answer(handlers: Handlers): void {
   process.on('message', async ({ id, name, args }: Ask) => {
     const reply = await run(handlers, name, args).then(
       (result): Reply => ({ id, result }),
-      (error: unknown): Reply => ({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+      (error: unknown): Reply => ({
+        id,
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      }),
     )
     process.send?.(reply)
   })

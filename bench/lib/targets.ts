@@ -1,5 +1,5 @@
 import { bareSecret } from './bare.ts'
-import { type Child, startChild } from './child.ts'
+import { startChild } from './child.ts'
 import type { Target } from './load.ts'
 
 interface Address {
@@ -7,9 +7,11 @@ interface Address {
   pid: number
 }
 
-interface Started {
-  child: Child
+type Storage = 'database' | 'memory'
+
+export interface Started {
   target: Target
+  stop(): Promise<void>
 }
 
 export function lookupTarget({ port, pid }: Address, secrets: string[]): Target {
@@ -28,17 +30,21 @@ export function lookupTarget({ port, pid }: Address, secrets: string[]): Target 
 export async function startLookup(dir: string, secrets: string[]): Promise<Started> {
   const child = startChild('bare-lookup')
   const port = await child.call<number>('start', { dir })
-  return { child, target: lookupTarget({ port, pid: child.pid }, secrets) }
+  return { stop: child.stop, target: lookupTarget({ port, pid: child.pid }, secrets) }
 }
 
 /** The echo gets what the subject gets, byte for byte. */
 export async function startEcho({ path, headers, bodies }: Target): Promise<Started> {
   const child = startChild('bare-echo')
   const port = await child.call<number>('start')
-  return { child, target: { port, pid: child.pid, path, headers, bodies, expect: '"valid":true' } }
+  return { stop: child.stop, target: { port, pid: child.pid, path, headers, bodies, expect: '"valid":true' } }
 }
 
-export async function startBetterAuth(dir: string, count: number, storage: 'database' | 'memory'): Promise<Started> {
+export async function startBetterAuth(
+  dir: string,
+  count: number,
+  storage: 'database' | 'memory',
+): Promise<Started> {
   const child = startChild('better-auth')
   const { port, keys } = await child.call<{ port: number; keys: string[] }>('start', { dir, count, storage })
   const body = (key: string) => JSON.stringify({ key })
@@ -51,12 +57,12 @@ export async function startBetterAuth(dir: string, count: number, storage: 'data
     expect: '"valid":true',
     refuse: { body: body('a'.repeat(64)), expect: '"valid":false' },
   }
-  return { child, target }
+  return { stop: child.stop, target }
 }
 
-export async function startOidcProvider(count: number): Promise<Started> {
+export async function startOidcProvider(dir: string, count: number, storage: Storage): Promise<Started> {
   const child = startChild('oidc-provider')
-  const { port, authorization, tokens } = await child.call<Oidc>('start', { count })
+  const { port, authorization, tokens } = await child.call<Oidc>('start', { dir, count, storage })
   const body = (token: string) => `token=${token}&token_type_hint=access_token`
   const target = {
     port,
@@ -67,7 +73,7 @@ export async function startOidcProvider(count: number): Promise<Started> {
     expect: '"active":true',
     refuse: { body: body('a'.repeat(43)), expect: '"active":false' },
   }
-  return { child, target }
+  return { stop: child.stop, target }
 }
 
 interface Oidc {

@@ -1,32 +1,34 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { apiKey, defaultKeyHasher } from '@better-auth/api-key'
-import Database from 'better-sqlite3'
+import { apiKey } from '@better-auth/api-key'
 import { betterAuth } from 'better-auth'
 import { getMigrations } from 'better-auth/db/migration'
-import { shuffled } from '../lib/bare.ts'
+import Database from 'better-sqlite3'
+import { multiplyEntry, multiplyRow, storageOf } from '../lib/better-auth-keys.ts'
 import { listen, readJson, sendJson } from '../lib/listen.ts'
 import { answer } from '../lib/protocol.ts'
 
 interface Start {
   dir: string
   count: number
-  /** `memory`: keys in a Map of the process, used as its secondary storage, its uses written behind the answer. */
+  /** `memory`: its secondary storage is a Map of the process, and uses are written behind the answer. */
   storage: 'database' | 'memory'
 }
 
 /**
- * better-auth's API-key verify over node:http. In its favour: rate limits off, no remaining-uses to count, its log off,
+ * better-auth's API-key verify over node:http. In its favour: rate limits off, no remaining uses to count, its log off,
  * and `synchronous=NORMAL`, which loses acknowledged writes on power loss; its tables and indexes are its own.
  */
 answer({
-  async start({ dir, count }: Start) {
-    mkdirSync(dir, { recursive: true })
-    const db = new Database(join(dir, 'better-auth.db'))
-    db.pragma('journal_mode = wal')
-    db.pragma('synchronous = normal')
-    db.pragma('mmap_size = 536870912')
+  async start({ dir, count, storage }: Start) {
+    const db = openDatabase(dir)
+    const entries = new Map<string, string>()
+    const inMemory = {
+      storage: 'secondary-storage',
+      customStorage: storageOf(entries),
+      deferUpdates: true,
+    } as const
     const auth = betterAuth({
       database: db,
       baseURL: 'http://127.0.0.1',
@@ -34,13 +36,18 @@ answer({
       logger: { disabled: true },
       rateLimit: { enabled: false },
       telemetry: { enabled: false },
-      plugins: [apiKey({ rateLimit: { enabled: false } })],
+      advanced: { backgroundTasks: { handler: () => {} } },
+      plugins: [apiKey({ rateLimit: { enabled: false }, ...(storage === 'memory' ? inMemory : {}) })],
     })
     await (await getMigrations(auth.options)).runMigrations()
     db.exec(`insert into user (id, name, email, emailVerified, createdAt, updatedAt)
       values ('u1', 'bench', 'bench@example.com', 1, '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z')`)
     const first = await auth.api.createApiKey({ body: { userId: 'u1', name: 'bench' } })
-    const keys = await multiply(db, first.id, count)
+    const more = count - 1
+    const keys =
+      storage === 'memory'
+        ? await multiplyEntry(entries, first.id, more)
+        : await multiplyRow(db, first.id, more)
     const port = await listen((request, response) =>
       readJson(request, ({ key }) => {
         auth.api.verifyApiKey({ body: { key: String(key) } }).then(
@@ -49,29 +56,15 @@ answer({
         )
       }),
     )
-    return { port, keys: [first.key, ...keys] }
+    return { port, keys: [first.key, ...keys.slice(0, 9_999)] }
   },
 })
 
-/** Copies the row that better-auth made, with keys of its own form and its own hash. */
-async function multiply(db: Database.Database, id: string, count: number): Promise<string[]> {
-  const row = db.prepare('select * from apikey where id = ?').get(id) as Record<string, unknown>
-  const columns = Object.keys(row)
-  const insert = db.prepare(
-    `insert into apikey (${columns.map((name) => `"${name}"`)}) values (${columns.map((name) => `@${name}`)})`,
-  )
-  const keys = Array.from({ length: count - 1 }, makeKey)
-  const hashes = await Promise.all(keys.map((key) => defaultKeyHasher(key)))
-  db.transaction(() => {
-    for (const [i, key] of keys.entries()) {
-      insert.run({ ...row, id: `key${i}`, start: key.slice(0, 6), key: hashes[i] })
-    }
-  })()
-  db.pragma('wal_checkpoint(truncate)')
-  return shuffled(keys).slice(0, 9_999)
-}
-
-function makeKey(): string {
-  const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
-  return Array.from(randomBytes(64), (byte) => letters.charAt(byte % 52)).join('')
+function openDatabase(dir: string): Database.Database {
+  mkdirSync(dir, { recursive: true })
+  const db = new Database(join(dir, 'better-auth.db'))
+  db.pragma('journal_mode = wal')
+  db.pragma('synchronous = normal')
+  db.pragma('mmap_size = 536870912')
+  return db
 }

@@ -1,5 +1,9 @@
 /** The least that a stdio client can talk to: two lines in, two constants out, of the size of real ones. */
-const hello = { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'bare', version: '1' } }
+const hello = {
+  protocolVersion: '2025-11-25',
+  capabilities: { tools: {} },
+  serverInfo: { name: 'bare', version: '1' },
+}
 const tools = Array.from({ length: 14 }, (_, i) => ({
   name: `tool_${i}`,
   description: 'x'.repeat(1_500),

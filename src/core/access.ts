@@ -3,6 +3,7 @@ import * as reach from '../../db/reach.ts'
 import { toolRulesSchema } from '../domain/tool-rules.ts'
 import type { Context } from './context.ts'
 import { idList } from './fields.ts'
+import { refuseFurther } from './limits.ts'
 import { existingGroups, existingServers } from './token-state.ts'
 
 /** What a token reaches, as it is asked for: everything, or exactly these; unknown and empty mean nothing (R16). */
@@ -11,7 +12,10 @@ export const access = z
     all_servers: z.boolean().optional().describe('true = every server, also those added later.'),
     servers: idList('server', 'Server id').optional().describe('Exactly these servers.'),
     groups: idList('group', 'Group id').optional().describe('The servers in these groups.'),
-    tool_rules: toolRulesSchema.nullable().optional().describe('Globs on server/tool: {allow, deny}; deny wins.'),
+    tool_rules: toolRulesSchema
+      .nullable()
+      .optional()
+      .describe('Globs on server/tool: {allow, deny}; deny wins.'),
   })
   .refine(({ all_servers, servers, groups }) => !(all_servers === true && (servers ?? groups)), {
     message: 'give all_servers or an explicit set of servers and groups, not both',
@@ -31,6 +35,7 @@ export function accessColumns(asked: Access): { all_servers?: number; tool_rules
 
 /** Checks the named groups and servers before anything is written, and answers how to set them. */
 export async function resolveAccess(ctx: Context, asked: Access) {
+  await refuseFurther(ctx, asked)
   const all = asked.all_servers === true
   const groups = asked.groups && (await existingGroups(ctx, asked.groups))
   const servers = asked.servers && (await existingServers(ctx, asked.servers))

@@ -1,4 +1,5 @@
 import type { NewAuditRow } from '../../db/audit.ts'
+import { secretPattern } from '../domain/secret.ts'
 import { actorId } from './actor.ts'
 import type { Caller } from './context.ts'
 
@@ -21,12 +22,21 @@ export function auditRow(caller: Caller, trail: Trail, at: string): NewAuditRow 
     role: 'role' in actor ? actor.role : null,
     via: caller.via,
     ip: caller.ip,
-    client_name: client?.name.slice(0, 200) ?? null,
-    client_version: client?.version.slice(0, 200) ?? null,
+    client_name: clean(client?.name),
+    client_version: clean(client?.version),
     request_id: caller.request_id,
     action: trail.action,
-    target_id: trail.target_id?.slice(0, 200) ?? null,
+    target_id: clean(trail.target_id),
     outcome: trail.outcome,
-    details: JSON.stringify(trail.details),
+    details: withoutSecrets(JSON.stringify(trail.details)),
   }
+}
+
+function clean(text: string | null | undefined): string | null {
+  return text === null || text === undefined ? null : withoutSecrets(text).slice(0, 200)
+}
+
+/** A refused caller may have put a secret where an id or a name belongs. */
+function withoutSecrets(text: string): string {
+  return text.replace(secretPattern, '[secret]')
 }

@@ -1,3 +1,4 @@
+import { isUnavailable } from '../../db/errors.ts'
 import type { FoundToken } from '../../db/lookup.ts'
 import { statusOf } from '../domain/verdict.ts'
 import type { Actor } from './actor.ts'
@@ -6,12 +7,24 @@ import type { Verified, Verifier } from './verify.ts'
 
 /** Turns a Bearer secret into the actor it stands for; the same refusal for everything that is no good (R30). */
 export async function authenticate(verifier: Verifier, secret: string, ip: string | null): Promise<Actor> {
-  const verified = await verifier.verify(secret, { ip }, { management: true })
+  const verified = await reached(verifier.verify(secret, { ip }, { management: true }))
   if (verified.verdict === 'valid') return actorOf(verified)
   if (statusOf(verified.verdict) === 403) {
     throw new AppError('ip_not_allowed', 'This address is not in the allowed_ips of the credential.')
   }
   throw unauthenticated()
+}
+
+/** A store that is down is never a verdict on the credential (R18). */
+async function reached(verifying: Promise<Verified>): Promise<Verified> {
+  try {
+    return await verifying
+  } catch (cause) {
+    if (!isUnavailable(cause)) throw cause
+    throw new AppError('unavailable', 'The token store cannot be reached now. Try again in a few seconds.', {
+      cause,
+    })
+  }
 }
 
 /** The one refusal for a missing or bad credential. */

@@ -1,13 +1,23 @@
 import type { Db } from '../../db/open.ts'
 import type { Scope } from '../../db/scope.ts'
-import type { Settings } from '../domain/settings.ts'
 import type { IdKind } from '../domain/id.ts'
 import type { Keys } from '../domain/keys.ts'
+import type { Settings } from '../domain/settings.ts'
 import type { Actor } from './actor.ts'
 import type { Verifier } from './verify.ts'
 
 /** The face a call came through; `stdio` and `mcp` are the two transports of the MCP face. */
-export type Via = 'stdio' | 'mcp' | 'v1' | 'cli' | 'web' | 'gateway' | 'metorial' | 'enkrypt' | 'mctx' | 'gassapi'
+export type Via =
+  | 'stdio'
+  | 'mcp'
+  | 'v1'
+  | 'cli'
+  | 'web'
+  | 'gateway'
+  | 'metorial'
+  | 'enkrypt'
+  | 'mctx'
+  | 'gassapi'
 
 /** The client program as it calls itself; never believed, only recorded. */
 export interface ClientName {
@@ -46,6 +56,8 @@ export interface Context extends Omit<Caller, 'client'> {
   record(event: Event): void
   /** Adds facts to the operation's own audit row; never a secret. */
   note(details: Record<string, unknown>): void
+  /** As `note`, and the row says denied: the attempt stays on record, and `deliver` tells the caller of the refusal. */
+  deny(details: Record<string, unknown>): void
 }
 
 /** What the process around the operations lends to deliveries. */

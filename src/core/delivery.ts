@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import * as links from '../../db/links.ts'
-import { digest, makeSecret } from '../domain/secret.ts'
 import { seal } from '../domain/seal.ts'
+import { digest, makeSecret } from '../domain/secret.ts'
 import { type DeliveryKind, deliveryKinds } from '../domain/settings.ts'
 import type { Context, Via } from './context.ts'
 import { AppError } from './errors.ts'
@@ -45,15 +45,23 @@ export async function chooseDelivery(ctx: Context, asked: DeliveryKind | undefin
   const kind = asked ?? (toModel ? 'link' : 'inline')
   const { delivery_kinds } = await ctx.settings()
   if (kind === 'file' && !localFaces.includes(ctx.via)) {
-    throw new AppError('invalid_input', 'delivery "file" works on stdio and the command line only; ask for "link".', {
-      field: 'delivery',
-    })
+    throw new AppError(
+      'invalid_input',
+      'delivery "file" works on stdio and the command line only; ask for "link".',
+      {
+        field: 'delivery',
+      },
+    )
   }
   if ((toModel || asked !== undefined) && !delivery_kinds.includes(kind)) {
     const allowed = delivery_kinds.map((one) => `"${one}"`).join(' or ')
-    throw new AppError('forbidden', `delivery "${kind}" is forbidden by the setting delivery_kinds; ask for ${allowed}.`, {
-      field: 'delivery',
-    })
+    throw new AppError(
+      'forbidden',
+      `delivery "${kind}" is forbidden by the setting delivery_kinds; ask for ${allowed}.`,
+      {
+        field: 'delivery',
+      },
+    )
   }
   return kind
 }
@@ -65,7 +73,6 @@ export async function handOver(
   secret: string,
   kind: DeliveryKind,
 ): Promise<DeliveryView> {
-  await links.endOf(ctx.db, tokenId)
   if (kind !== 'link') return { kind, secret, next: 'Store the secret now; it is not shown again.' }
   const id = ctx.newId('link')
   const code = makeSecret(linkPrefix)
@@ -79,7 +86,12 @@ export async function handOver(
     expires_at,
     redeemed_at: null,
   })
-  return { kind, code, expires_at, next: 'Run "tokenwright claim" and enter the code to see the secret once.' }
+  return {
+    kind,
+    code,
+    expires_at,
+    next: 'Run "tokenwright claim" and enter the code to see the secret once.',
+  }
 }
 
 /** After the commit: puts the secret where it was asked to be. */
@@ -87,14 +99,22 @@ export async function deliver(ctx: Context, tokenId: string, made: DeliveryView)
   if (made.kind === 'file' && made.secret !== undefined) {
     const path = join(ctx.host.dataDir, 'secrets', `${tokenId}.env`)
     await writePrivately(path, `MCP_TOKEN=${made.secret}\n`)
-    return { kind: 'file', path, next: `The secret is in ${path} as MCP_TOKEN; this conversation does not hold it.` }
+    return {
+      kind: 'file',
+      path,
+      next: `The secret is in ${path} as MCP_TOKEN; this conversation does not hold it.`,
+    }
   }
   if (made.kind === 'link' && made.code !== undefined) {
     const base = await ctx.host.revealBase()
     if (base === null) return made
     const url = `${base.replace(/\/$/, '')}/reveal#${made.code}`
     const { code: _, ...rest } = made
-    return { ...rest, url, next: 'Give the user this link: it opens once, for 10 minutes, and shows the secret to them alone.' }
+    return {
+      ...rest,
+      url,
+      next: 'Give the user this link: it opens once, for 10 minutes, and shows the secret to them alone.',
+    }
   }
   return made
 }

@@ -64,7 +64,10 @@ export const allowedIps = z
 export const time = z.iso
   .datetime({ offset: true })
   .transform((value) => new Date(value))
-  .refine((value) => value.getTime() >= 0 && value.getUTCFullYear() <= 9_998, 'must lie between 1970 and 9998')
+  .refine(
+    (value) => value.getTime() >= 0 && value.getUTCFullYear() <= 9_998,
+    'must lie between 1970 and 9998',
+  )
   .transform((value) => value.toISOString())
 
 export const days = z.int().min(1).max(36_500)
@@ -72,11 +75,17 @@ export const days = z.int().min(1).max(36_500)
 export const idempotencyKey = z
   .string()
   .regex(/^[\x21-\x7e]{16,128}$/, 'must be 16 to 128 visible ASCII characters')
-  .describe('Random string of 16–128 characters; the same call repeated with it within 10 minutes gets the same answer.')
+  .describe(
+    'Random string of 16–128 characters; the same call repeated with it within 10 minutes gets the same answer.',
+  )
 
 export const limit = z.int().min(1).max(100).default(20).describe('Entries per page, 1 to 100.')
 
-export const cursor = z.string().min(1).max(200).describe('next_cursor of the page before; leave out for the first page.')
+export const cursor = z
+  .string()
+  .min(1)
+  .max(200)
+  .describe('next_cursor of the page before; leave out for the first page.')
 
 export const order = z.enum(['asc', 'desc']).default('desc').describe('By creation: desc = newest first.')
 

@@ -22,7 +22,12 @@ export interface Attempt {
 }
 
 /** The attempt behind a call, or undefined if it carries no key. */
-export function attemptOf(keys: Keys, caller: Caller, operation: AnyOperation, input: object): Attempt | undefined {
+export function attemptOf(
+  keys: Keys,
+  caller: Caller,
+  operation: AnyOperation,
+  input: object,
+): Attempt | undefined {
   if (operation.retryable !== true) return undefined
   const { idempotency_key, ...body } = input as { idempotency_key?: string }
   if (idempotency_key === undefined) return undefined
@@ -41,7 +46,10 @@ export async function recall(db: Db, attempt: Attempt, now: string): Promise<unk
   const age = kept === undefined ? Number.POSITIVE_INFINITY : Date.parse(now) - Date.parse(kept.created_at)
   if (kept === undefined || age >= recordLife) return undefined
   if (!kept.body_hash.equals(attempt.bodyHash)) {
-    throw new AppError('conflict', 'This idempotency key was used for a call with other arguments. Use a new key.')
+    throw new AppError(
+      'conflict',
+      'This idempotency key was used for a call with other arguments. Use a new key.',
+    )
   }
   const answer =
     kept.sealed === null || age >= answerLife
@@ -49,7 +57,11 @@ export async function recall(db: Db, attempt: Attempt, now: string): Promise<unk
       : unseal(attempt.sealKey, kept.sealed, attempt.keyHash.toString('hex'))
   if (answer !== undefined) return JSON.parse(answer)
   const id = kept.target_id ?? ''
-  throw new AppError('already_done', `already_done: this call was carried out before, on ${id}. Its answer is not kept longer than 10 minutes.`, { id })
+  throw new AppError(
+    'already_done',
+    `already_done: this call was carried out before, on ${id}. Its answer is not kept longer than 10 minutes.`,
+    { id },
+  )
 }
 
 /** Keeps the answer in the transaction of the change. */

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
-import * as settings from '../../db/settings.ts'
 import { isUnavailable, isUniqueViolation } from '../../db/errors.ts'
 import type { Db, Store } from '../../db/open.ts'
+import * as settings from '../../db/settings.ts'
 import { type IdKind, makeId } from '../domain/id.ts'
 import type { Keys } from '../domain/keys.ts'
 import type { Settings } from '../domain/settings.ts'
@@ -53,7 +53,12 @@ export async function invoke<I extends z.ZodObject, O extends z.ZodObject, P>(
 type Access = 'full' | 'repeat_only'
 
 /** Decides before any look-up; a denial of a change leaves a row, a denied read is counted. */
-async function authorize(core: Core, caller: Caller, operation: AnyOperation, input: object): Promise<Access> {
+async function authorize(
+  core: Core,
+  caller: Caller,
+  operation: AnyOperation,
+  input: object,
+): Promise<Access> {
   const { actor } = caller
   if (may(actor, operation.permission)) return 'full'
   if (operation.permitsSelf?.(actor, input) === true) {
@@ -63,9 +68,13 @@ async function authorize(core: Core, caller: Caller, operation: AnyOperation, in
   }
   await deny(core, caller, operation, input)
   if (actor.kind === 'nobody' || ('predecessor' in actor && actor.predecessor)) throw unauthenticated()
-  throw new AppError('forbidden', `This credential may not call ${operation.name}; it needs ${operation.permission}.`, {
-    entity: operation.permission,
-  })
+  throw new AppError(
+    'forbidden',
+    `This credential may not call ${operation.name}; it needs ${operation.permission}.`,
+    {
+      entity: operation.permission,
+    },
+  )
 }
 
 async function deny(core: Core, caller: Caller, operation: AnyOperation, input: object): Promise<void> {
@@ -124,10 +133,15 @@ async function change<I extends z.ZodObject, O extends z.ZodObject, P>(
     const events: Event[] = []
     ctx.note = (facts) => void Object.assign(details, facts)
     ctx.record = (event) => void events.push(event)
+    let outcome: Trail['outcome'] = 'ok'
+    ctx.deny = (facts) => {
+      outcome = 'denied'
+      ctx.note(facts)
+    }
     const output = await operation.run(ctx, input, prepared)
     const target_id = operation.target?.(input, output) ?? null
     const trail: Trail[] = [
-      { action: operation.name, outcome: 'ok', target_id, details },
+      { action: operation.name, outcome, target_id, details },
       ...events.map((event): Trail => ({ ...event, outcome: 'ok', details: event.details ?? {} })),
     ]
     await append(trail.map((row) => auditRow(caller, row, now)))
@@ -164,6 +178,7 @@ function context(core: Core, caller: Caller, db: Db, at: number, seq: number): C
     },
     record: () => undefined,
     note: () => undefined,
+    deny: () => undefined,
   }
 }
 
@@ -172,11 +187,17 @@ function told(core: Core, caller: Caller, error: unknown): AppError {
   if (error instanceof AppError) return error
   if (isUnavailable(error)) {
     core.report(error, caller)
-    return new AppError('unavailable', 'The token store cannot be reached now. Try again in a few seconds.', { cause: error })
+    return new AppError('unavailable', 'The token store cannot be reached now. Try again in a few seconds.', {
+      cause: error,
+    })
   }
   if (isUniqueViolation(error)) {
-    return new AppError('conflict', 'Another change came first. Read the current state and try again.', { cause: error })
+    return new AppError('conflict', 'Another change came first. Read the current state and try again.', {
+      cause: error,
+    })
   }
   core.report(error, caller)
-  return new AppError('internal', `Internal error. Tell the operator the request id ${caller.request_id}.`, { cause: error })
+  return new AppError('internal', `Internal error. Tell the operator the request id ${caller.request_id}.`, {
+    cause: error,
+  })
 }

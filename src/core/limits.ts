@@ -1,4 +1,6 @@
+import * as reach from '../../db/reach.ts'
 import type { TokenRow } from '../../db/schema.ts'
+import * as tokens from '../../db/tokens.ts'
 import { rangesWithin } from '../domain/ip-range.ts'
 import { type AskedExpiry, daysAfter, expiryOf, permanentRefused } from '../domain/lifetime.ts'
 import { may } from './actor.ts'
@@ -29,7 +31,8 @@ export function grantAddresses(ctx: Context, asked: string[] | null | undefined)
   const own = 'allowed_ips' in ctx.actor ? ctx.actor.allowed_ips : null
   if (own === null) return asked ?? null
   if (asked === null || asked === undefined) return [...own]
-  if (!rangesWithin(asked, own)) throw beyond('allowed_ips must lie inside the allowed_ips of your own credential')
+  if (!rangesWithin(asked, own))
+    throw beyond('allowed_ips must lie inside the allowed_ips of your own credential')
   return asked
 }
 
@@ -77,6 +80,36 @@ export async function refuseWider(ctx: Context, token: TokenRow): Promise<void> 
     (actor.allowed_ips !== null && (addresses === null || !rangesWithin(addresses, actor.allowed_ips))) ||
     (actor.expires_at !== null && (token.expires_at === null || token.expires_at > actor.expires_at))
   if (wider) throw beyond('this token reaches further than your own credential')
+  if (actor.kind !== 'user_key') return
+  const servers = (await reach.serversOf(ctx.db, [token.id])).get(token.id) ?? []
+  const groups = (await reach.groupsOf(ctx.db, [token.id])).get(token.id) ?? []
+  await refuseFurther(ctx, {
+    all_servers: token.all_servers === 1,
+    servers: ids(servers),
+    groups: ids(groups),
+  })
+}
+
+/** Refuses reach beyond the caller's own: a user key hands out what it has itself and no more (security R15). */
+export async function refuseFurther(
+  ctx: Context,
+  asked: { all_servers?: boolean | undefined; servers?: string[] | undefined; groups?: string[] | undefined },
+): Promise<void> {
+  if (ctx.actor.kind !== 'user_key') return
+  const { id } = ctx.actor
+  const own = await tokens.find(ctx.db, { token_id: id }, id)
+  if (own?.all_servers === 1) return
+  const servers = ids((await reach.serversOf(ctx.db, [id])).get(id) ?? [])
+  const groups = ids((await reach.groupsOf(ctx.db, [id])).get(id) ?? [])
+  const further =
+    asked.all_servers === true ||
+    asked.servers?.some((one) => !servers.includes(one)) === true ||
+    asked.groups?.some((one) => !groups.includes(one)) === true
+  if (further) throw beyond('access must lie inside the reach of your own credential')
+}
+
+function ids(named: readonly reach.Named[]): string[] {
+  return named.map((one) => one.id)
 }
 
 function beyond(rule: string): AppError {
@@ -89,5 +122,6 @@ function sentence(text: string): string {
 
 /** Refuses changes to things of the whole instance by a credential that is bound to a project. */
 export function refuseBound(ctx: Context): void {
-  if (ctx.scope.project_id !== undefined) throw beyond('your own credential is bound to a project; this belongs to the instance')
+  if (ctx.scope.project_id !== undefined)
+    throw beyond('your own credential is bound to a project; this belongs to the instance')
 }

@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import * as meta from '../../db/meta.ts'
 import type { Store } from '../../db/open.ts'
@@ -27,14 +36,17 @@ export async function loadMaster(store: Store, dataDir: string, given: string | 
   const stands = known ?? (await store.write((db) => meta.setOnce(db, factName, ours)))
   if (stands !== ours) {
     const source = given === undefined ? 'secret.key' : 'TOKENWRIGHT_SECRET'
-    throw new StartRefused(`${source} does not belong to this database. Put back the key the database was made with.`)
+    throw new StartRefused(
+      `${source} does not belong to this database. Put back the key the database was made with.`,
+    )
   }
   return master
 }
 
 function fromEnvironment(text: string): Buffer {
   const master = parseMaster(text)
-  if (master === undefined) throw new StartRefused('TOKENWRIGHT_SECRET must be 32 bytes in base64url (43 characters).')
+  if (master === undefined)
+    throw new StartRefused('TOKENWRIGHT_SECRET must be 32 bytes in base64url (43 characters).')
   return master
 }
 
@@ -49,7 +61,8 @@ function fromFile(path: string, mayCreate: boolean): Buffer {
   }
   if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600)
   const master = parseMaster(readFileSync(path, 'utf8'))
-  if (master === undefined) throw new StartRefused('secret.key in the data folder is damaged. Put the original file back.')
+  if (master === undefined)
+    throw new StartRefused('secret.key in the data folder is damaged. Put the original file back.')
   return master
 }
 

@@ -15,7 +15,11 @@ export function pageOf({ limit, cursor, order }: Asked): Page {
 }
 
 /** The rows of the page and the cursor of the next. */
-export function cut<Row>(rows: Row[], limit: number, key: (row: Row) => string): { rows: Row[]; next_cursor: string | null } {
+export function cut<Row>(
+  rows: Row[],
+  limit: number,
+  key: (row: Row) => string,
+): { rows: Row[]; next_cursor: string | null } {
   const shown = rows.slice(0, limit)
   const last = shown.at(-1)
   const more = rows.length > limit && last !== undefined
@@ -25,5 +29,7 @@ export function cut<Row>(rows: Row[], limit: number, key: (row: Row) => string):
 export function decode(cursor: string): string {
   const text = Buffer.from(cursor, 'base64url').toString()
   if (/^[\w]{1,60}$/.test(text) && Buffer.from(text).toString('base64url') === cursor) return text
-  throw new AppError('invalid_input', 'cursor: must be the next_cursor of the page before.', { field: 'cursor' })
+  throw new AppError('invalid_input', 'cursor: must be the next_cursor of the page before.', {
+    field: 'cursor',
+  })
 }

@@ -1,13 +1,56 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import { AppError, type Issue } from './errors.ts'
+import { secrets } from './fields.ts'
 import type { AnyOperation } from './operation.ts'
 
 /** Parses an operation's input; each thing wrong is named with its member and the rule, never with the value. */
-export function parseInput<I extends z.ZodObject>(operation: { name: string; input: I }, raw: unknown): z.output<I> {
+export function parseInput<I extends z.ZodObject>(
+  operation: { name: string; input: I },
+  raw: unknown,
+): z.output<I> {
   const parsed = operation.input.safeParse(raw ?? {})
-  if (parsed.success) return parsed.data
+  if (parsed.success) {
+    const broken = Object.entries(raw ?? {}).flatMap(([member, value]) =>
+      isSecret(operation.input.shape[member])
+        ? []
+        : [...brokenName(member, []), ...brokenText(value, [member])],
+    )
+    if (broken.length > 0) throw invalid(broken)
+    return parsed.data
+  }
   const issues = parsed.error.issues.map((issue) => toIssue(operation as unknown as AnyOperation, issue))
   throw invalid(issues)
+}
+
+/** Text one database stores and another refuses or changes, wherever it stands (security R20, F12). */
+function brokenText(value: unknown, path: (string | number)[]): Issue[] {
+  if (typeof value === 'string') {
+    const sound = !value.includes('\0') && !/\p{Surrogate}/u.test(value)
+    return sound
+      ? []
+      : [{ path, code: 'broken_text', message: 'holds NUL or half a character (an unpaired surrogate)' }]
+  }
+  if (Array.isArray(value)) return value.flatMap((item, at) => brokenText(item, [...path, at]))
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([name, item]) => [
+    ...brokenName(name, path),
+    ...brokenText(item, [...path, name]),
+  ])
+}
+
+/** zod leaves `__proto__` out without a word. */
+function brokenName(name: string, path: (string | number)[]): Issue[] {
+  if (name !== '__proto__') return brokenText(name, path)
+  return [{ path, code: 'broken_text', message: 'may not have a member __proto__' }]
+}
+
+/** A malformed secret is just a wrong one, and its text goes nowhere. */
+function isSecret(schema: unknown): boolean {
+  if (!(schema instanceof z.ZodType)) return false
+  return (
+    secrets.has(schema) ||
+    ('unwrap' in schema && typeof schema.unwrap === 'function' && isSecret(schema.unwrap()))
+  )
 }
 
 /** The refusal for bad input, with one sentence that names the first few problems. */
@@ -22,8 +65,15 @@ function toIssue(operation: AnyOperation, issue: z.core.$ZodIssue): Issue {
   const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))
   if (issue.code === 'unrecognized_keys') {
     const keys = issue.keys.map((key) => key.slice(0, 40)).join(', ')
-    const known = path.length === 0 ? `; ${operation.name} takes ${Object.keys(operation.input.shape).join(', ') || 'none'}` : ''
-    return { path: [...path, issue.keys[0] ?? ''], code: 'unknown_member', message: `unknown argument ${keys}${known}` }
+    const known =
+      path.length === 0
+        ? `; ${operation.name} takes ${Object.keys(operation.input.shape).join(', ') || 'none'}`
+        : ''
+    return {
+      path: [...path, issue.keys[0] ?? ''],
+      code: 'unknown_member',
+      message: `unknown argument ${keys}${known}`,
+    }
   }
   return { path, code: issue.code ?? 'invalid', message: lower(issue.message) }
 }

@@ -17,7 +17,13 @@ const held: Record<Role | 'user_key' | 'access' | 'nobody', ReadonlySet<Permissi
   operator: new Set(operator),
   reader: new Set(reader),
   validator: new Set<Permission>(['tokens:validate']),
-  user_key: new Set<Permission>(['tokens:read', 'tokens:write', 'servers:read', 'projects:read', 'configs:read']),
+  user_key: new Set<Permission>([
+    'tokens:read',
+    'tokens:write',
+    'servers:read',
+    'projects:read',
+    'configs:read',
+  ]),
   access: new Set<Permission>(),
   nobody: new Set<Permission>(),
 }

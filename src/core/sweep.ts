@@ -1,3 +1,4 @@
+import * as audit from '../../db/audit.ts'
 import * as idempotency from '../../db/idempotency.ts'
 import * as links from '../../db/links.ts'
 import { answerLife, recordLife } from './idempotent.ts'
@@ -8,6 +9,7 @@ export async function sweep(core: Core): Promise<void> {
   const now = core.clock()
   const before = (ms: number) => new Date(now - ms).toISOString()
   await core.store.write(async (db) => {
+    await audit.takeHead(db, core.store.engine)
     await links.sweep(db, before(0))
     await idempotency.sweep(db, before(answerLife), before(recordLife))
   })

@@ -1,7 +1,8 @@
 import * as groups from '../../db/groups.ts'
-import * as servers from '../../db/servers.ts'
 import type { TokenRow } from '../../db/schema.ts'
+import * as servers from '../../db/servers.ts'
 import * as tokens from '../../db/tokens.ts'
+import { isSelf, may } from './actor.ts'
 import type { Context } from './context.ts'
 import { AppError, notFound } from './errors.ts'
 
@@ -15,8 +16,14 @@ export async function findToken(ctx: Context, id: string): Promise<TokenRow> {
 /** The token in scope, refused if it is revoked: nothing about a revoked token changes any more. */
 export async function changeableToken(ctx: Context, id: string): Promise<TokenRow> {
   const token = await findToken(ctx, id)
-  if (token.revoked_at !== null) throw dead('revoked', 'The token is revoked, which is final. Create a new one.', id)
+  if (token.revoked_at !== null)
+    throw dead('revoked', 'The token is revoked, which is final. Create a new one.', id)
   return token
+}
+
+/** Refuses a user key that would change itself: its limits are set by others (security R15). */
+export function refuseSelf(ctx: Context, id: string): void {
+  if (isSelf(ctx.actor, id)) throw new AppError('forbidden', 'A key may not change its own limits.')
 }
 
 /** As `changeableToken`, and refused if expired: then only its texts and its expiry may change. */
@@ -28,7 +35,11 @@ export async function runningToken(ctx: Context, id: string): Promise<TokenRow> 
 
 export function refuseExpired(ctx: Pick<Context, 'now'>, token: TokenRow): void {
   if (token.expires_at !== null && token.expires_at <= ctx.now) {
-    throw dead('expired', 'The token is expired. Prolong it with update_token (expires_in_days) first.', token.id)
+    throw dead(
+      'expired',
+      'The token is expired. Prolong it with update_token (expires_in_days) first.',
+      token.id,
+    )
   }
 }
 
@@ -45,14 +56,22 @@ export function raced(id: string): AppError {
   })
 }
 
-/** Answers the ids once each, refusing unknown and deleted groups. */
+/** Answers the ids once each, refusing unknown and deleted groups, and all of them to callers who may not see groups. */
 export async function existingGroups(ctx: Context, ids: readonly string[]): Promise<string[]> {
+  const [first] = ids
+  if (first !== undefined && !may(ctx.actor, 'groups:read'))
+    throw notFound('group', first, 'list_groups shows the ids.')
   return existing(ids, await groups.findMany(ctx.db, ids), 'group', 'list_groups shows the ids.')
 }
 
 /** Answers the ids once each, refusing servers that are unknown, deleted or out of scope. */
 export async function existingServers(ctx: Context, ids: readonly string[]): Promise<string[]> {
-  return existing(ids, await servers.findMany(ctx.db, ctx.scope, ids), 'server', 'list_servers shows the ids.')
+  return existing(
+    ids,
+    await servers.findMany(ctx.db, ctx.scope, ids),
+    'server',
+    'list_servers shows the ids.',
+  )
 }
 
 function existing(
@@ -65,7 +84,8 @@ function existing(
   for (const id of ids) {
     const row = known.get(id)
     if (row === undefined) throw notFound(entity, id, next)
-    if (row.deleted_at !== null) throw new AppError('gone', `That ${entity} is deleted. ${next}`, { entity, id })
+    if (row.deleted_at !== null)
+      throw new AppError('gone', `That ${entity} is deleted. ${next}`, { entity, id })
   }
   return [...new Set(ids)]
 }

@@ -1,3 +1,4 @@
+import * as audit from '../../db/audit.ts'
 import type { FoundToken, Lookups } from '../../db/lookup.ts'
 import type { Store } from '../../db/open.ts'
 import * as tokens from '../../db/tokens.ts'
@@ -25,7 +26,12 @@ export interface Uses {
 const mostPending = 10_000
 
 /** The first use of a secret is stored at once, later ones with the next flush. */
-export function makeUses(store: Store, lookups: Lookups, tallies: Tallies, onError: (error: unknown) => void): Uses {
+export function makeUses(
+  store: Store,
+  lookups: Lookups,
+  tallies: Tallies,
+  onError: (error: unknown) => void,
+): Uses {
   let pending = new Map<string, Pending>()
   const firsts = new Set<string>()
   let writing: Promise<void> = Promise.resolve()
@@ -35,6 +41,8 @@ export function makeUses(store: Store, lookups: Lookups, tallies: Tallies, onErr
       if (batch.size === 0) return
       try {
         await store.write(async (db) => {
+          // As every writer: refuses a newer schema, and two nodes cannot deadlock over the rows.
+          await audit.takeHead(db, store.engine)
           for (const use of batch.values()) await tokens.recordUse(db, use)
         })
       } catch (error) {

@@ -71,7 +71,12 @@ export function makeVerifier(lookups: Lookups, pepper: Buffer, uses: Uses, clock
       const now = new Date(at).toISOString()
       const found = await findSecret(secret, now)
       const hidden = found?.token.kind === 'management' && options.management !== true
-      const result = await judged(hidden ? undefined : found?.token, request, now, found?.predecessor ?? false)
+      const result = await judged(
+        hidden ? undefined : found?.token,
+        request,
+        now,
+        found?.predecessor ?? false,
+      )
       if (result.verdict === 'valid' && result.token !== undefined) {
         uses.note(result.token, { at: now, ip: request.ip ?? null, previous: result.predecessor })
       }

@@ -89,7 +89,9 @@ export function trace(token: Candidate | undefined, question: Question): Step[] 
 export function statusOf(verdict: Verdict): 200 | 401 | 403 | 429 {
   if (verdict === 'valid') return 200
   if (verdict === 'limit_reached') return 429
-  return verdict === 'ip_not_allowed' || verdict === 'server_not_in_scope' || verdict === 'tool_not_in_scope' ? 403 : 401
+  return verdict === 'ip_not_allowed' || verdict === 'server_not_in_scope' || verdict === 'tool_not_in_scope'
+    ? 403
+    : 401
 }
 
 const sentences: Record<Verdict, string> = {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import * as audit from '../../db/audit.ts'
-import { cursor, limit, time } from '../../src/core/fields.ts'
 import { AppError } from '../../src/core/errors.ts'
+import { cursor, limit, time } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
 import { cut, decode } from '../../src/core/paging.ts'
 import { isoTime } from '../../src/core/views/named.ts'
@@ -17,7 +17,10 @@ const event = z.object({
   }),
   via: z.string(),
   ip: z.string().nullable(),
-  client: z.object({ name: z.string(), version: z.string().nullable() }).nullable().describe('As it calls itself.'),
+  client: z
+    .object({ name: z.string(), version: z.string().nullable() })
+    .nullable()
+    .describe('As it calls itself.'),
   request_id: z.string(),
   action: z.string(),
   target_id: z.string().nullable(),
@@ -48,12 +51,19 @@ export const list_audit_events = operation({
     if (ctx.scope.project_id !== undefined) {
       throw new AppError('forbidden', 'A key bound to a project may not read the trail of the instance.')
     }
-    const before = input.cursor === undefined ? undefined : Number(decode(input.cursor))
+    const before = input.cursor === undefined ? undefined : seqOf(decode(input.cursor))
     const found = await audit.list(ctx.db, input, { limit: input.limit + 1, before })
     const { rows, next_cursor } = cut(found, input.limit, (row) => String(row.seq))
     return { events: rows.map(show), next_cursor }
   },
 })
+
+function seqOf(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new AppError('invalid_input', 'cursor: must be the next_cursor of the page before.', {
+    field: 'cursor',
+  })
+}
 
 function show(row: Awaited<ReturnType<typeof audit.list>>[number]): z.input<typeof event> {
   const { actor_kind, actor_id, actor_name, role, client_name, client_version, details, ...rest } = row

@@ -3,8 +3,8 @@ import * as reach from '../../db/reach.ts'
 import * as tokens from '../../db/tokens.ts'
 import { id, idList } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
-import { existingGroups, raced, runningToken } from '../../src/core/token-state.ts'
-import { showToken, shortTokenView, tokenView } from '../../src/core/views/token.ts'
+import { existingGroups, raced, refuseSelf, runningToken } from '../../src/core/token-state.ts'
+import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
 
 export const add_groups = operation({
   name: 'add_groups',
@@ -22,6 +22,7 @@ export const add_groups = operation({
   idempotent: true,
   target: (input) => input.token_id,
   async run(ctx, input) {
+    refuseSelf(ctx, input.token_id)
     const token = await runningToken(ctx, input.token_id)
     const groupIds = await existingGroups(ctx, input.group_ids)
     const changed = (await reach.addGroups(ctx.db, token.id, groupIds)) > 0

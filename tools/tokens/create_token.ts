@@ -3,12 +3,21 @@ import * as tokens from '../../db/tokens.ts'
 import { access, accessColumns, resolveAccess } from '../../src/core/access.ts'
 import { actorId } from '../../src/core/actor.ts'
 import { chooseDelivery, deliver, delivery, deliveryView, handOver } from '../../src/core/delivery.ts'
-import { allowedIps, days, description, id, idempotencyKey, metadata, name, time } from '../../src/core/fields.ts'
+import {
+  allowedIps,
+  days,
+  description,
+  id,
+  idempotencyKey,
+  metadata,
+  name,
+  time,
+} from '../../src/core/fields.ts'
 import { grantAddresses, grantExpiry, grantOwner, grantProject, notBefore } from '../../src/core/limits.ts'
+import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
 import { refuseForeign } from '../../src/core/owner.ts'
-import { newSecret } from '../../src/core/new-secret.ts'
-import { showToken, shortTokenView, tokenView } from '../../src/core/views/token.ts'
+import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
 
 const output = z.object({ token: tokenView, delivery: deliveryView })
 
@@ -22,9 +31,15 @@ export const create_token = operation({
     description: description.optional().describe('Longer note for people.'),
     metadata: metadata.optional(),
     access: access.optional().describe('What it reaches: {all_servers} or {servers, groups}.'),
-    allowed_ips: allowedIps.nullable().optional().describe('Addresses or CIDR ranges it may be used from; null = any.'),
+    allowed_ips: allowedIps
+      .nullable()
+      .optional()
+      .describe('Addresses or CIDR ranges it may be used from; null = any.'),
     expires_in_days: days.optional().describe('Lifetime in days; default 30.'),
-    expires_at: time.nullable().optional().describe('End as ISO 8601 instead of expires_in_days; null = never (needs tokens:permanent).'),
+    expires_at: time
+      .nullable()
+      .optional()
+      .describe('End as ISO 8601 instead of expires_in_days; null = never (needs tokens:permanent).'),
     not_before: time.optional().describe('Not valid before this time (ISO 8601).'),
     owner_id: id('user', 'User who owns it').optional(),
     project_id: id('project', 'Project it is bound to').optional(),
@@ -74,7 +89,13 @@ export const create_token = operation({
       updated_at: ctx.now,
     })
     await setReach(row.id)
-    ctx.note({ name: input.name, expires_at, allowed_ips, all_servers: row.all_servers === 1, delivery: kind })
+    ctx.note({
+      name: input.name,
+      expires_at,
+      allowed_ips,
+      all_servers: row.all_servers === 1,
+      delivery: kind,
+    })
     return { token: await showToken(ctx, row), delivery: await handOver(ctx, row.id, secret, kind) }
   },
   async deliver(ctx, done) {

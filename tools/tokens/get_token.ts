@@ -23,7 +23,9 @@ export const get_token = operation({
     const [row, another] = found
     if (row === undefined) throw notFound('token', input.token_id, 'list_magic_tokens shows ids and names.')
     if (another !== undefined) {
-      throw new AppError('conflict', 'Several tokens have this name. Use the id from list_magic_tokens.', { entity: 'token' })
+      throw new AppError('conflict', 'Several tokens have this name. Use the id from list_magic_tokens.', {
+        entity: 'token',
+      })
     }
     return { token: await showToken(ctx, row) }
   },

@@ -19,7 +19,12 @@ export const list_magic_tokens = operation({
     server_id: id('server', 'Only tokens that reach this server').optional(),
     project_id: id('project', 'Only tokens of this project').optional(),
     owner_id: id('user', 'Only tokens of this user').optional(),
-    text: z.string().min(1).max(200).optional().describe('Part of the name or description; letter case is ignored.'),
+    text: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .describe('Part of the name or description; letter case is ignored.'),
     expires_before: time.optional().describe('Only tokens that end before this time (ISO 8601).'),
     unused_since: time.optional().describe('Only tokens not used since this time, or never.'),
     order,

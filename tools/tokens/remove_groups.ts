@@ -3,8 +3,8 @@ import * as reach from '../../db/reach.ts'
 import * as tokens from '../../db/tokens.ts'
 import { id, idList } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
-import { raced, runningToken } from '../../src/core/token-state.ts'
-import { showToken, shortTokenView, tokenView } from '../../src/core/views/token.ts'
+import { raced, refuseSelf, runningToken } from '../../src/core/token-state.ts'
+import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
 
 export const remove_groups = operation({
   name: 'remove_groups',
@@ -22,6 +22,7 @@ export const remove_groups = operation({
   idempotent: true,
   target: (input) => input.token_id,
   async run(ctx, input) {
+    refuseSelf(ctx, input.token_id)
     const token = await runningToken(ctx, input.token_id)
     const changed = (await reach.removeGroups(ctx.db, token.id, input.group_ids)) > 0
     ctx.note({ group_ids: input.group_ids, changed })

@@ -4,7 +4,7 @@ import * as tokens from '../../db/tokens.ts'
 import { id } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
 import { findToken } from '../../src/core/token-state.ts'
-import { showToken, shortTokenView, tokenView } from '../../src/core/views/token.ts'
+import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
 
 export const revoke_token = operation({
   name: 'revoke_token',

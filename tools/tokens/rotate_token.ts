@@ -1,13 +1,14 @@
 import { z } from 'zod'
+import * as links from '../../db/links.ts'
 import * as tokens from '../../db/tokens.ts'
+import { isSelf } from '../../src/core/actor.ts'
 import { chooseDelivery, deliver, delivery, deliveryView, handOver } from '../../src/core/delivery.ts'
 import { id, idempotencyKey } from '../../src/core/fields.ts'
-import { isSelf } from '../../src/core/actor.ts'
 import { refuseWider, requireLifetime } from '../../src/core/limits.ts'
 import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
 import { findToken, raced, runningToken } from '../../src/core/token-state.ts'
-import { showToken, shortTokenView, tokenView } from '../../src/core/views/token.ts'
+import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
 
 export const rotate_token = operation({
   name: 'rotate_token',
@@ -21,7 +22,9 @@ export const rotate_token = operation({
       .min(0)
       .max(86_400)
       .default(0)
-      .describe('How long the old secret still opens servers; 0 = not at all, at most 86400 and never past the expiry.'),
+      .describe(
+        'How long the old secret still opens servers; 0 = not at all, at most 86400 and never past the expiry.',
+      ),
     delivery,
     idempotency_key: idempotencyKey.optional(),
   }),
@@ -55,7 +58,11 @@ export const rotate_token = operation({
         generation: generation + 1,
         secret_used_at: null,
         previous_hash: graced ? token.secret_hash : null,
-        previous_until: !graced ? null : token.expires_at !== null && token.expires_at < until ? token.expires_at : until,
+        previous_until: !graced
+          ? null
+          : token.expires_at !== null && token.expires_at < until
+            ? token.expires_at
+            : until,
         previous_used_at: null,
         rotated_at: ctx.now,
         updated_at: ctx.now,
@@ -63,6 +70,7 @@ export const rotate_token = operation({
       { generation },
     )
     if (row === undefined) throw raced(token.id)
+    await links.endOf(ctx.db, token.id)
     await tokens.end(ctx.db, token.id, [token.secret_hash, token.previous_hash], ctx.now)
     ctx.note({ grace_seconds: input.grace_seconds, generation: row.generation, delivery: kind })
     return { token: await showToken(ctx, row), delivery: await handOver(ctx, row.id, secret, kind) }

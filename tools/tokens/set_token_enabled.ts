@@ -2,8 +2,8 @@ import { z } from 'zod'
 import * as tokens from '../../db/tokens.ts'
 import { id } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
-import { raced, runningToken } from '../../src/core/token-state.ts'
-import { showToken, shortTokenView, tokenView } from '../../src/core/views/token.ts'
+import { raced, refuseSelf, runningToken } from '../../src/core/token-state.ts'
+import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
 
 export const set_token_enabled = operation({
   name: 'set_token_enabled',
@@ -21,6 +21,7 @@ export const set_token_enabled = operation({
   idempotent: true,
   target: (input) => input.token_id,
   async run(ctx, input) {
+    refuseSelf(ctx, input.token_id)
     const token = await runningToken(ctx, input.token_id)
     const enabled = input.enabled ? 1 : 0
     const changed = token.enabled !== enabled

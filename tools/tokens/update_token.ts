@@ -1,13 +1,12 @@
 import { z } from 'zod'
+import type { TokenRow } from '../../db/schema.ts'
 import * as tokens from '../../db/tokens.ts'
 import { access, accessColumns, resolveAccess } from '../../src/core/access.ts'
-import { isSelf } from '../../src/core/actor.ts'
-import { AppError } from '../../src/core/errors.ts'
 import { allowedIps, days, description, id, metadata, name, time } from '../../src/core/fields.ts'
 import { grantAddresses, grantExpiry, notBefore, refuseWider } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
-import { changeableToken, raced, refuseExpired } from '../../src/core/token-state.ts'
-import { showToken, shortTokenView, tokenView } from '../../src/core/views/token.ts'
+import { changeableToken, raced, refuseExpired, refuseSelf } from '../../src/core/token-state.ts'
+import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
 
 export const update_token = operation({
   name: 'update_token',
@@ -22,7 +21,10 @@ export const update_token = operation({
     access: access.optional().describe('New reach; members that are present replace the old ones.'),
     allowed_ips: allowedIps.nullable().optional().describe('Replaces the address list; null = any address.'),
     expires_in_days: days.optional().describe('New lifetime in days from now.'),
-    expires_at: time.nullable().optional().describe('New end (ISO 8601); null = never (needs tokens:permanent).'),
+    expires_at: time
+      .nullable()
+      .optional()
+      .describe('New end (ISO 8601); null = never (needs tokens:permanent).'),
     not_before: time.nullable().optional().describe('Not valid before this time; null lifts it.'),
   }),
   output: z.object({ token: tokenView, changed: z.boolean() }),
@@ -32,7 +34,7 @@ export const update_token = operation({
   idempotent: true,
   target: (input) => input.token_id,
   async run(ctx, input) {
-    if (isSelf(ctx.actor, input.token_id)) throw new AppError('forbidden', 'A key may not change its own limits.')
+    refuseSelf(ctx, input.token_id)
     const token = await changeableToken(ctx, input.token_id)
     await refuseWider(ctx, token)
     const { expires_in_days, expires_at, allowed_ips, not_before } = input
@@ -45,19 +47,36 @@ export const update_token = operation({
       ...(input.name === undefined ? {} : { name: input.name }),
       ...(input.description === undefined ? {} : { description: input.description }),
       ...(input.metadata === undefined ? {} : { metadata: JSON.stringify(input.metadata) }),
-      ...(asked ? { expires_at: expiry } : {}),
-      ...(addresses === undefined ? {} : { allowed_ips: addresses === null ? null : JSON.stringify(addresses) }),
-      ...(not_before === undefined ? {} : { not_before: notBefore(not_before, expiry) }),
+      ...(asked ? { expires_at: expiry, ...shortenGrace(token, expiry) } : {}),
+      ...(addresses === undefined
+        ? {}
+        : { allowed_ips: addresses === null ? null : JSON.stringify(addresses) }),
+      ...(asked || not_before !== undefined
+        ? { not_before: notBefore(not_before === undefined ? token.not_before : not_before, expiry) }
+        : {}),
       ...accessColumns(input.access ?? {}),
     }
-    const differs = Object.entries(changes).some(([column, value]) => token[column as keyof typeof changes] !== value)
+    const differs = Object.entries(changes).some(
+      ([column, value]) => token[column as keyof typeof changes] !== value,
+    )
     const moved = await setReach(token.id)
     const changed = differs || moved
     const row = changed
       ? await tokens.update(ctx.db, ctx.scope, token.id, { ...changes, updated_at: ctx.now })
       : token
     if (row === undefined) throw raced(token.id)
-    ctx.note({ changed: Object.keys(changes), ...(asked ? { expires_at: expiry } : {}), ...(addresses === undefined ? {} : { allowed_ips: addresses }) })
+    ctx.note({
+      changed: Object.keys(changes),
+      ...(asked ? { expires_at: expiry } : {}),
+      ...(addresses === undefined ? {} : { allowed_ips: addresses }),
+    })
     return { token: await showToken(ctx, row), changed }
   },
 })
+
+/** A predecessor never outlives the token, not even one that is prolonged again later. */
+function shortenGrace({ previous_until }: TokenRow, expiry: string | null): { previous_until?: string } {
+  return expiry !== null && previous_until !== null && expiry < previous_until
+    ? { previous_until: expiry }
+    : {}
+}

@@ -5,10 +5,10 @@ import { AppError } from '../../src/core/errors.ts'
 import { id, secretString } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
 import { findToken } from '../../src/core/token-state.ts'
+import type { Request, Verified } from '../../src/core/verify.ts'
 import { showToken, tokenView } from '../../src/core/views/token.ts'
 import { canonicalIp } from '../../src/domain/ip-range.ts'
 import { reasonOf, statusOf, trace, type Verdict, verdicts } from '../../src/domain/verdict.ts'
-import type { Request, Verified } from '../../src/core/verify.ts'
 
 const step = z.object({ check: z.string(), outcome: z.enum(['passed', 'failed', 'not_asked']) })
 
@@ -46,7 +46,15 @@ export const validate_token = operation({
   },
 })
 
-function requestOf({ server, tool, ip }: { server?: string | undefined; tool?: string | undefined; ip?: string | undefined }): Request {
+function requestOf({
+  server,
+  tool,
+  ip,
+}: {
+  server?: string | undefined
+  tool?: string | undefined
+  ip?: string | undefined
+}): Request {
   if (ip !== undefined && canonicalIp(ip) === undefined) {
     throw new AppError('invalid_input', 'ip: must be an IPv4 or IPv6 address.', { field: 'ip' })
   }
@@ -59,13 +67,18 @@ function requestOf({ server, tool, ip }: { server?: string | undefined; tool?: s
 
 async function validate(ctx: Context, secret: string, request: Request) {
   const verified = await ctx.verifier.verify(secret, request)
-  const known = inScope(ctx, verified) ? verified : { ...verified, verdict: 'unknown' as const, token: undefined }
+  const known = inScope(ctx, verified)
+    ? verified
+    : { ...verified, verdict: 'unknown' as const, token: undefined }
   return may(ctx.actor, 'tokens:read') ? told(ctx, known) : bland(known.verdict)
 }
 
 async function inspect(ctx: Context, tokenId: string, request: Request) {
   if (!may(ctx.actor, 'tokens:read')) {
-    throw new AppError('forbidden', 'Inspecting a token by id needs tokens:read; give the secret as token instead.')
+    throw new AppError(
+      'forbidden',
+      'Inspecting a token by id needs tokens:read; give the secret as token instead.',
+    )
   }
   await findToken(ctx, tokenId)
   const verified = await ctx.verifier.inspect(tokenId, request)
@@ -73,7 +86,10 @@ async function inspect(ctx: Context, tokenId: string, request: Request) {
 }
 
 /** The answer for callers who may read tokens. */
-async function told(ctx: Context, verified: Omit<Verified, 'token'> & { token?: Verified['token'] | undefined }) {
+async function told(
+  ctx: Context,
+  verified: Omit<Verified, 'token'> & { token?: Verified['token'] | undefined },
+) {
   const { verdict, token, candidate, question } = verified
   const shown = token === undefined ? {} : { token: await showToken(ctx, await findToken(ctx, token.id)) }
   const steps = trace(token === undefined ? undefined : candidate, question)
@@ -82,7 +98,8 @@ async function told(ctx: Context, verified: Omit<Verified, 'token'> & { token?: 
 
 /** The answer for everybody else: why a secret is no good is nobody's business, what it may not do is its holder's (R30). */
 function bland(verdict: Verdict) {
-  if (statusOf(verdict) === 401) return { valid: false, verdict: 'invalid' as const, reason: 'The token is not valid.' }
+  if (statusOf(verdict) === 401)
+    return { valid: false, verdict: 'invalid' as const, reason: 'The token is not valid.' }
   return { valid: verdict === 'valid', verdict, reason: reasonOf(verdict) }
 }
 

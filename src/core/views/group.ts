@@ -20,7 +20,10 @@ export const groupView = z.object({
 
 /** Shows rows with their servers; one query for any number of groups. */
 export async function showGroups(ctx: Pick<Context, 'db'>, rows: readonly GroupRow[]) {
-  const servers = await groups.serversOf(ctx.db, rows.map((row) => row.id))
+  const servers = await groups.serversOf(
+    ctx.db,
+    rows.map((row) => row.id),
+  )
   return rows.map((row) => ({
     ...row,
     metadata: JSON.parse(row.metadata) as Record<string, unknown>,

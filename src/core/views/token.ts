@@ -65,7 +65,10 @@ export const shortTokenView = tokenView.pick({
 export type TokenView = z.input<typeof tokenView>
 
 /** Shows rows with what they reach; two queries for any number of tokens. */
-export async function showTokens(ctx: Pick<Context, 'db' | 'now'>, rows: readonly TokenRow[]): Promise<TokenView[]> {
+export async function showTokens(
+  ctx: Pick<Context, 'db' | 'now'>,
+  rows: readonly TokenRow[],
+): Promise<TokenView[]> {
   const ids = rows.map((row) => row.id)
   const groups = await reach.groupsOf(ctx.db, ids)
   const servers = await reach.serversOf(ctx.db, ids)

@@ -1,0 +1,9 @@
+/** What a reader must know to judge the numbers. */
+export const notes = [
+  'A ratio is that of the medians over the rounds; "rounds" is the lowest and the highest ratio of one round.',
+  'Subject and baseline take turns in every round. Servers, stores and the load generator are processes of their own.',
+  'The load generator writes raw HTTP/1.1 over sockets: with `node:http` it would be busier than a bare server.',
+  'Each answer is checked; one wrong answer fails the row. Each secret was used once before the clock runs.',
+  'Bare look-ups have the pragmas of the product (WAL, FULL, mmap), authenticate nobody and record nothing.',
+  'In favour of peers: better-auth runs with `synchronous=NORMAL` and no limits, oidc-provider without a database.',
+]

@@ -1,0 +1,32 @@
+import { type Row, race, sendAll } from '../lib/context.ts'
+import { atMost, compare } from '../lib/line.ts'
+import { startEcho } from '../lib/targets.ts'
+
+const connections = 32
+
+/** A tool call in a session, as CPU time of the server a request, against an echo that gets the same bytes. */
+export const mcp: Row = {
+  number: 4,
+  title: 'MCP tools/call over HTTP',
+  async run(context) {
+    const { loader, subject, plan, own } = context
+    const ours = await context.seedSubject(Math.min(100_000, plan.sizes.at(-1) ?? 0))
+    const target = await subject.mcpTarget(own(await subject.startServer(ours.dir)), ours.secrets)
+    await loader.aim('mcp', target)
+    await loader.aim('echo', own(await startEcho(target)).target)
+    await sendAll(context, 'mcp', ours.secrets.length)
+    const results = await race(context, connections, ['mcp', 'echo'])
+    const measured = (name: 'mcp' | 'echo', pick: 'cpuPerRequest' | 'rate', unit: 'µs' | '/s') => ({
+      name: name === 'mcp' ? subject.name : 'bare echo',
+      values: results[name].map((one) => one[pick]),
+      unit,
+    })
+    const work = `MCP tools/call validate_token, one session, ${connections} connections`
+    const cpu = (name: 'mcp' | 'echo') => measured(name, 'cpuPerRequest', 'µs')
+    const rate = (name: 'mcp' | 'echo') => measured(name, 'rate', '/s')
+    return [
+      compare(4, `${work}, CPU a request`, cpu('mcp'), cpu('echo'), atMost(6)),
+      compare(4, work, rate('mcp'), rate('echo')),
+    ]
+  },
+}

@@ -1,0 +1,36 @@
+import { type Child, startChild } from '../lib/child.ts'
+import type { Context, Row } from '../lib/context.ts'
+import { atLeast, compare, type Line } from '../lib/line.ts'
+import { alternate } from '../lib/rounds.ts'
+
+/** A validation in process, last-used tracked, against HMAC and one prepared select. */
+export const verify: Row = {
+  number: 1,
+  title: 'verify in process',
+  async run(context) {
+    const lines: Line[] = []
+    for (const size of context.plan.sizes) lines.push(await atSize(context, size))
+    return lines
+  },
+}
+
+async function atSize(context: Context, size: number): Promise<Line> {
+  const { plan, subject } = context
+  const [ours, bare] = [context.own(startChild('subject')), context.own(startChild('bare'))]
+  await ours.call('open', { subject: subject.name, ...(await context.seedSubject(size)) })
+  await bare.call('open', await context.seedBare(size))
+  await ours.call('useAll')
+  const run = (child: Child, ms: number) => () => child.call<number>('verify', { ms })
+  await run(ours, plan.warmupMs)()
+  await run(bare, plan.warmupMs)()
+  const ms = plan.durationMs / 2
+  const rates = await alternate(plan.rounds, { ours: run(ours, ms), bare: run(bare, ms) })
+  await context.release()
+  return compare(
+    1,
+    `verify in process, ${size.toLocaleString('en')} tokens, last use tracked`,
+    { name: subject.name, values: rates.ours, unit: '/s' },
+    { name: 'HMAC + select', values: rates.bare, unit: '/s' },
+    atLeast(0.6),
+  )
+}

@@ -1,0 +1,24 @@
+import * as keys from '../../db/keys.ts'
+import * as links from '../../db/links.ts'
+import * as tokens from '../../db/tokens.ts'
+import type { Context } from './context.ts'
+
+/** Revokes all live tokens of an owner, of a project, or of an owner in a project; each gets its own row in the trail. */
+export async function revokeTokens(
+  ctx: Context,
+  which: { owner_id: string; project_id?: string } | { project_id: string },
+): Promise<number> {
+  const rows = await tokens.revoke(ctx.db, which, ctx.scope, ctx.now)
+  for (const { id } of rows) {
+    await links.endOf(ctx.db, id)
+    ctx.record({ action: 'revoke_token', target_id: id })
+  }
+  return rows.length
+}
+
+/** Revokes the management keys that are bound to a project; each gets its own row in the trail. */
+export async function revokeKeys(ctx: Context, projectId: string): Promise<number> {
+  const rows = await keys.revoke(ctx.db, ctx.scope, { project_id: projectId }, ctx.now)
+  for (const { id } of rows) ctx.record({ action: 'revoke_management_key', target_id: id })
+  return rows.length
+}

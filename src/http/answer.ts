@@ -1,0 +1,47 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+/** On every answer of ours: never sniffed, never kept (security R10, R32). */
+export const fixedHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
+
+/** Answers with JSON on Node's own response. */
+export function answerJson(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  body: object,
+  headers: Record<string, string> = {},
+): void {
+  if (response.headersSent || response.destroyed) return
+  const text = JSON.stringify(body)
+  leaveBody(request)
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    ...fixedHeaders,
+    ...headers,
+  })
+  response.end(text)
+}
+
+const mostLeft = 512 * 1024
+const patience = 500
+
+/**
+ * Looks after a body nobody will read: what is on its way is dropped, so that the caller sees the answer, but
+ * no more than 512 KiB and no longer than half a second (security R24); then the connection ends.
+ */
+export function leaveBody(request: IncomingMessage): void {
+  const { headers } = request
+  const none = headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0
+  if (none || request.complete || request.destroyed) return
+  let seen = 0
+  const timer = setTimeout(() => request.socket.destroySoon(), patience)
+  timer.unref()
+  request.on('data', (chunk: Buffer) => {
+    seen += chunk.length
+    if (seen > mostLeft) request.pause()
+  })
+  const over = () => clearTimeout(timer)
+  request.on('end', over).on('close', over).on('error', over)
+  request.resume()
+}

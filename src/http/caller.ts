@@ -1,0 +1,48 @@
+import type { IncomingMessage } from 'node:http'
+import type { Context } from 'hono'
+import { type Actor, actorId } from '../core/actor.ts'
+import { authenticate, unauthenticated } from '../core/authenticate.ts'
+import type { Caller, Via } from '../core/context.ts'
+import { AppError } from '../core/errors.ts'
+import { bearerOf } from './bearer.ts'
+import { factsOf } from './facts.ts'
+import type { HttpEnv, HttpFace } from './types.ts'
+
+type Asker = Pick<HttpFace, 'core' | 'failures'>
+
+/**
+ * Who sent a request, by its credential alone (security R12). Throws `unauthenticated`, `ip_not_allowed`,
+ * `rate_limited` after too many failures, `unavailable`.
+ */
+export function callerOf(c: Context<HttpEnv>, face: Asker, via: Via): Promise<Caller> {
+  return callerFrom(c.env.incoming, face, via, { requestId: c.get('requestId'), ip: c.get('ip') })
+}
+
+/** As `callerOf`, for a route that works on Node's own request. */
+export async function callerFrom(
+  request: IncomingMessage,
+  face: Asker,
+  via: Via,
+  from: { requestId: string; ip: string | null },
+): Promise<Caller> {
+  const { secret, sent } = bearerOf(request)
+  if (!sent) throw unauthenticated()
+  const actor = await actorOf(face, via, secret, from.ip)
+  const facts = factsOf(request)
+  if (facts !== undefined) facts.actor = actorId(actor)
+  return { actor, via, ip: from.ip, client: null, request_id: from.requestId }
+}
+
+async function actorOf(face: Asker, via: Via, secret: string | undefined, ip: string | null): Promise<Actor> {
+  try {
+    if (secret === undefined) throw unauthenticated()
+    return await authenticate(face.core.verifier, secret, ip)
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    if (error.code === 'ip_not_allowed') face.core.tallies.count({ action: 'authentication_from_other_address', via, ip })
+    if (error.code !== 'unauthenticated') throw error
+    face.core.tallies.count({ action: 'authentication_failed', via, ip })
+    await face.failures.count(ip)
+    throw new AppError('unauthenticated', error.message, { reason: 'invalid_token' })
+  }
+}

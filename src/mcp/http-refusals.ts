@@ -1,0 +1,43 @@
+import type { Context } from 'hono'
+import { AppError, type ErrorCode } from '../core/errors.ts'
+import { bearerOf } from '../http/bearer.ts'
+import { nativeError } from '../http/errors.ts'
+import type { HttpEnv } from '../http/types.ts'
+import { internal, rpc, rpcError } from './refusals.ts'
+
+/** The refusals that MCP endpoints word alike whatever the cause (mctx contract, section 9; security R33). */
+const fixed: Partial<Record<ErrorCode, [number, string]>> = {
+  unauthenticated: [-32001, 'Unauthorized'],
+  forbidden: [-32003, 'Forbidden'],
+  ip_not_allowed: [-32003, 'IP Not Allowed'],
+  rate_limited: [-32029, 'Too Many Requests'],
+  internal: [rpc.internal, internal],
+}
+
+const coded: Partial<Record<ErrorCode, number>> = { invalid_input: rpc.parse, unavailable: rpc.internal }
+
+/** A request that was refused before any message of it was answered, as JSON-RPC without an id. */
+export function refusedRequest(c: Context<HttpEnv>, error: unknown): Response {
+  const known = error instanceof AppError ? error : new AppError('internal', internal)
+  const { status, headers } = nativeError(known, c.get('requestId'), bearerOf(c.env.incoming).sent)
+  const [code, message] = fixed[known.code] ?? [coded[known.code] ?? rpc.request, known.message]
+  return jsonAnswer(status, rpcError(code, message), known.code === 'forbidden' ? {} : headers)
+}
+
+/** A JSON-RPC error with the HTTP status of the transport's own rules. */
+export function refusedBy(
+  status: number,
+  code: number,
+  message: string,
+  headers: Record<string, string> = {},
+): Response {
+  return jsonAnswer(status, rpcError(code, message), headers)
+}
+
+/** An answer as one JSON body. */
+export function jsonAnswer(status: number, body: object, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { 'content-type': 'application/json', ...headers },
+  })
+}

@@ -1,0 +1,66 @@
+import { z } from 'zod'
+
+export interface JsonSchema {
+  type: 'object'
+  [keyword: string]: unknown
+}
+
+/**
+ * The JSON Schema (draft 2020-12) of what a tool takes, as lean as it can be without saying less of the types: a
+ * model reads it in every conversation.
+ */
+export function inputSchema(schema: z.ZodObject): JsonSchema {
+  return convert(schema, 'input', [])
+}
+
+/** The schema of what a tool answers; a short view goes without descriptions, because the full one has them. */
+export function outputSchema(schema: z.ZodObject, short: boolean): JsonSchema {
+  return convert(schema, 'output', short ? [...unsaid, 'description'] : unsaid)
+}
+
+/** What bounds an input says nothing to the reader of an answer, and answers stay open for members to come. */
+const unsaid: readonly Keyword[] = [
+  'minLength',
+  'maxLength',
+  'minItems',
+  'maxItems',
+  'pattern',
+  'additionalProperties',
+]
+
+type Node = z.core.JSONSchema.BaseSchema
+type Keyword = keyof Node & string
+
+function convert(schema: z.ZodObject, io: 'input' | 'output', without: readonly Keyword[]): JsonSchema {
+  const full = z.toJSONSchema(schema, {
+    io,
+    override({ zodSchema, jsonSchema: node }) {
+      for (const keyword of without) delete node[keyword]
+      lean(zodSchema._zod.def.type, node)
+    },
+  })
+  // The draft is the one the protocol assumes of a schema that names none; the definitions were of free values.
+  const { $schema: _, $defs: __, ...rest } = full
+  return rest as JsonSchema
+}
+
+function lean(type: string, node: Node): void {
+  if (type === 'record') {
+    delete node.propertyNames
+    delete node.additionalProperties
+  }
+  if (node.format !== undefined) delete node.pattern
+  if (node.maximum === Number.MAX_SAFE_INTEGER) delete node.maximum
+  if (node.minimum === Number.MIN_SAFE_INTEGER) delete node.minimum
+  mergeNull(node)
+}
+
+/** `anyOf: [{type: 'string'}, {type: 'null'}]` says no more than `type: ['string', 'null']`. */
+function mergeNull(node: Node): void {
+  const [some, none, another] = node.anyOf ?? []
+  if (some === undefined || none?.type !== 'null' || another !== undefined) return
+  if (typeof some.type !== 'string' || some.enum !== undefined) return
+  const { description = some.description } = node
+  delete node.anyOf
+  Object.assign(node, some, { type: [some.type, 'null'] }, description === undefined ? {} : { description })
+}

@@ -1,0 +1,99 @@
+import type { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
+import { AppError } from '../core/errors.ts'
+import type { Wire } from './wire.ts'
+
+/** One client's conversation over HTTP; it identifies nobody, each request brings its own credential (security R12). */
+export interface Session {
+  id: string
+  /** Whose it is: kind and id of the credential it was opened with. */
+  principal: string
+  transport: WebStandardStreamableHTTPServerTransport
+  wire: Wire
+  /** A client listens on its standing stream. */
+  standing: boolean
+  /** When it was last used, ms. */
+  touched: number
+}
+
+export interface Sessions {
+  /** Keeps a new one; throws `unavailable` if all places are taken by calls in flight. */
+  add(session: Session): void
+  /** The live session of that id, if it is the principal's own. */
+  find(id: string, principal: string): Session | undefined
+  /** How many standing streams the principal holds. */
+  streams(principal: string): number
+  /** Ends one: its open calls are answered, its streams closed. */
+  end(session: Session): Promise<void>
+  close(): Promise<void>
+}
+
+/** The sessions of a process: at most `max`, each until it was idle for `idleMs`. */
+export function makeSessions({
+  max,
+  idleMs,
+  clock,
+}: {
+  max: number
+  idleMs: number
+  clock: () => number
+}): Sessions {
+  const live = new Map<string, Session>()
+  const sweeper = setInterval(sweep, Math.min(idleMs, 60_000))
+  sweeper.unref()
+
+  function sweep(): void {
+    for (const session of live.values()) if (isOver(session)) void end(session)
+  }
+
+  function isOver(session: Session): boolean {
+    return !session.standing && session.wire.pending.size === 0 && clock() - session.touched > idleMs
+  }
+
+  async function end(session: Session): Promise<void> {
+    live.delete(session.id)
+    await session.wire.close()
+  }
+
+  /** Ends the longest idle session of whoever holds the most, so that nobody can push the others out. */
+  function makeRoom(): void {
+    sweep()
+    if (live.size < max) return
+    const held = new Map<string, number>()
+    for (const { principal } of live.values()) held.set(principal, (held.get(principal) ?? 0) + 1)
+    const share = ({ principal }: Session) => held.get(principal) ?? 0
+    const [first] = [...live.values()]
+      .filter(({ wire }) => wire.pending.size === 0)
+      .sort((a, b) => share(b) - share(a) || a.touched - b.touched)
+    if (first === undefined) {
+      throw new AppError(
+        'unavailable',
+        'All sessions are in use. Try again in a few seconds, or call without a session.',
+      )
+    }
+    void end(first)
+  }
+
+  return {
+    add(session) {
+      if (live.size >= max) makeRoom()
+      live.set(session.id, session)
+    },
+    find(id, principal) {
+      const session = live.get(id)
+      if (session === undefined || session.principal !== principal) return undefined
+      if (isOver(session)) {
+        void end(session)
+        return undefined
+      }
+      session.touched = clock()
+      return session
+    },
+    streams: (principal) =>
+      [...live.values()].filter((session) => session.standing && session.principal === principal).length,
+    end,
+    async close() {
+      clearInterval(sweeper)
+      await Promise.all([...live.values()].map(end))
+    },
+  }
+}

@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto'
+import type { Readable, Writable } from 'node:stream'
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
+import { isJSONRPCRequest } from '@modelcontextprotocol/sdk/types.js'
+import type { Core } from '../core/invoke.ts'
+import type { Role } from '../core/permissions.ts'
+import type { Logger } from '../log.ts'
+import { makeServer } from './binding.ts'
+import { linesOf } from './lines.ts'
+import { longestMessage, readMessage } from './message.ts'
+import { rpc, rpcError } from './refusals.ts'
+import { makeTable } from './table.ts'
+import { chosen, type McpOptions } from './toolsets.ts'
+import { makeWire, type Wire } from './wire.ts'
+
+export interface StdioOptions extends McpOptions {
+  core: Core
+  /** What the parent may do; fixed here and by nothing in the conversation (security R19). */
+  role: Role
+  /** The user of the operating system that runs both sides. */
+  user: string
+  log: Logger
+  stdin?: Readable
+  stdout?: Writable
+}
+
+/** How long calls may take to end once the input has ended, ms. */
+const patience = 5_000
+
+/** Serves one client over standard input and output; resolves when its input has ended and its calls are answered. */
+export async function serveStdio(options: StdioOptions): Promise<void> {
+  const { core, role, user, log, stdin = process.stdin, stdout = process.stdout } = options
+  const write = writer(stdout, () => stdin.destroy())
+  const line: Transport = {
+    start: async () => undefined,
+    send: async (message) => write(message),
+    close: async () => line.onclose?.(),
+  }
+  const wire = makeWire(line)
+  const actor = { kind: 'local' as const, id: user, role }
+  const server = makeServer({
+    core,
+    table: makeTable(chosen(options)),
+    version: options.version,
+    callerOf: () => ({ actor, via: 'stdio', ip: null, client: null, request_id: `req_${randomUUID()}` }),
+  })
+  await server.connect(wire)
+  try {
+    for await (const bytes of linesOf(stdin, longestMessage)) {
+      const refusal = receive(bytes, line, wire)
+      if (refusal !== undefined) await write(refusal)
+    }
+  } catch {
+    // The parent is gone, or its end of a pipe is; that is an end like any other.
+    log.debug('the input broke off')
+  }
+  await drained(wire)
+  await server.close()
+}
+
+function receive(bytes: Buffer | null, line: Transport, wire: Wire) {
+  if (bytes === null)
+    return rpcError(rpc.request, `A line has at most ${longestMessage} bytes; this one was skipped.`)
+  if (bytes.toString('latin1').trim() === '') return undefined
+  const read = readMessage(bytes)
+  if ('refusal' in read) return read.refusal
+  const { message } = read
+  if (isJSONRPCRequest(message) && wire.pending.has(message.id)) {
+    return rpcError(rpc.request, 'A call with this id is still running; use each id once.')
+  }
+  line.onmessage?.(message)
+  return undefined
+}
+
+/** Writes one JSON object a line; a reader that is gone ends the input instead of the process. */
+function writer(stdout: Writable, onGone: () => void): (message: object) => Promise<void> {
+  let gone = false
+  const leave = () => {
+    gone = true
+    onGone()
+  }
+  stdout.on('error', leave)
+  return (message) =>
+    new Promise((resolve) => {
+      if (gone) return resolve()
+      stdout.write(`${JSON.stringify(message)}\n`, () => resolve())
+    })
+}
+
+function drained(wire: Wire): Promise<void> {
+  const until = Date.now() + patience
+  return new Promise((resolve) => {
+    const look = () => (wire.pending.size === 0 || Date.now() >= until ? resolve() : setTimeout(look, 10))
+    look()
+  })
+}

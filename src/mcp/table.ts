@@ -1,0 +1,71 @@
+import type { z } from 'zod'
+import { type Actor, may } from '../core/actor.ts'
+import type { AnyOperation } from '../core/operation.ts'
+import { inputSchema, type JsonSchema, outputSchema } from './schema.ts'
+
+/** A tool as it is listed; plain data of the protocol, of no version of an SDK. */
+export interface Tool {
+  name: string
+  title: string
+  description: string
+  inputSchema: JsonSchema
+  outputSchema: JsonSchema
+  annotations: {
+    title: string
+    readOnlyHint: boolean
+    destructiveHint: boolean
+    idempotentHint: boolean
+    openWorldHint: boolean
+  }
+}
+
+/** An operation beside its tool, and the schema of the part of its output that a model is shown. */
+export interface Offer {
+  operation: AnyOperation
+  tool: Tool
+  answer: z.ZodObject
+}
+
+export type Table = ReadonlyMap<string, Offer>
+
+/** The tools of a process by name, converted once and frozen. */
+export function makeTable(operations: readonly AnyOperation[]): Table {
+  return new Map(operations.map((operation) => [operation.name, offerOf(operation)]))
+}
+
+/** The tools this caller is shown: what its permissions cover, and for a token what it may do to itself. */
+export function toolsFor(table: Table, actor: Actor): Tool[] {
+  return [...table.values()].filter(({ operation }) => covers(actor, operation)).map(({ tool }) => tool)
+}
+
+function covers(actor: Actor, operation: AnyOperation): boolean {
+  if (may(actor, operation.permission)) return true
+  if (operation.permitsSelf === undefined) return false
+  if (actor.kind !== 'access' && actor.kind !== 'user_key') return false
+  return !actor.predecessor || operation.effect === 'read'
+}
+
+function offerOf(operation: AnyOperation): Offer {
+  const { name, title, description, effect } = operation
+  const answer = operation.short ?? operation.output
+  const tool: Tool = {
+    name,
+    title,
+    description,
+    inputSchema: inputSchema(operation.input),
+    outputSchema: outputSchema(answer, operation.short !== undefined),
+    annotations: {
+      title,
+      readOnlyHint: effect === 'read',
+      destructiveHint: effect === 'destroy',
+      idempotentHint: effect === 'read' || operation.idempotent === true,
+      openWorldHint: false,
+    },
+  }
+  return Object.freeze({ operation, answer, tool: frozen(tool) })
+}
+
+function frozen<T extends object>(value: T): T {
+  for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) frozen(member)
+  return Object.freeze(value)
+}

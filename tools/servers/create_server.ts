@@ -1,0 +1,51 @@
+import { z } from 'zod'
+import * as servers from '../../db/servers.ts'
+import type { Context } from '../../src/core/context.ts'
+import { description, metadata, name } from '../../src/core/fields.ts'
+import { refuseBound } from '../../src/core/limits.ts'
+import { operation } from '../../src/core/operation.ts'
+import { serverView, showServer } from '../../src/core/views/server.ts'
+import { slugOf } from '../../src/domain/slug.ts'
+
+export const create_server = operation({
+  name: 'create_server',
+  title: 'Create an MCP server',
+  description:
+    'Registers an MCP server that tokens can be given access to, and makes its slug from the name. It opens nothing yet: what the server runs or calls is set elsewhere, by the operator. Give it to tokens with access.servers in create_token or update_token, or put it into a group with add_group_servers.',
+  input: z.strictObject({
+    name: name.nullable().optional().describe('Name of the server, such as "Weather"; its slug is made from it.'),
+    description: description.nullable().optional().describe('Longer note for people.'),
+    metadata: metadata.optional(),
+  }),
+  output: z.object({ server: serverView }),
+  permission: 'servers:write',
+  effect: 'create',
+  target: (_, done) => done?.server.id,
+  async run(ctx, input) {
+    refuseBound(ctx)
+    const row = await servers.insert(ctx.db, {
+      id: ctx.newId('server'),
+      slug: await freeSlug(ctx, input.name ?? null),
+      name: input.name ?? null,
+      description: input.description ?? null,
+      metadata: JSON.stringify(input.metadata ?? {}),
+      args: '[]',
+      tools: '{}',
+      input_guardrails: '{}',
+      output_guardrails: '{}',
+      created_at: ctx.now,
+      updated_at: ctx.now,
+    })
+    ctx.note({ name: row.name, slug: row.slug })
+    return { server: showServer(row) }
+  },
+})
+
+/** The slug of the name, with `-2`, `-3`, … behind it if taken, deleted servers included (metorial:servers:object:slug). */
+async function freeSlug(ctx: Context, name: string | null): Promise<string> {
+  const slug = slugOf(name)
+  const taken = new Set(await servers.slugsLike(ctx.db, slug))
+  let free = slug
+  for (let n = 2; taken.has(free); n += 1) free = `${slug}-${n}`
+  return free
+}

@@ -36,7 +36,10 @@ export async function openProduct(dataDir: string, databaseUrl?: string): Promis
   return {
     verify: async (secret) => (await core.verifier.verify(secret, {})).verdict === 'valid',
     async create() {
-      const { token, delivery } = await invoke(core, caller, create_token, { name: 'bench', delivery: 'inline' })
+      const { token, delivery } = await invoke(core, caller, create_token, {
+        name: 'bench',
+        delivery: 'inline',
+      })
       return { id: token?.id ?? '', secret: delivery?.secret ?? '' }
     },
     rotate: (id) => invoke(core, caller, rotate_token, { token_id: id, delivery: 'inline' }),

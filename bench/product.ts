@@ -1,15 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import type { Target } from './lib/load.ts'
 import { openSession } from './lib/mcp.ts'
 import type { Command, RunningServer, Subject } from './lib/subject.ts'
 
 // Not relative to this file, which is bundled elsewhere: npm runs the benchmark in its own folder.
-const main = join(process.cwd(), '../dist/main.js')
+const main = join(process.cwd(), '.tryd/main.js')
 
 /** The seam: everything that the benchmark knows of Tokenwright is here and in `product-open.ts`. */
 export const product: Subject = {
@@ -63,7 +62,11 @@ async function startServer(dataDir: string, databaseUrl?: string): Promise<Runni
 }
 
 function stdioCommand(dataDir: string): Command {
-  return { command: process.execPath, args: [main, 'stdio', '--data', dataDir], env: { NODE_ENV: 'production' } }
+  return {
+    command: process.execPath,
+    args: [main, 'stdio', '--data', dataDir],
+    env: { NODE_ENV: 'production' },
+  }
 }
 
 function validateTarget({ port, pid, key }: RunningServer, secrets: string[]): Target {

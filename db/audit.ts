@@ -26,7 +26,13 @@ export async function append(db: Db, key: Buffer, head: Head, rows: NewAuditRow[
   })
   const last = chained.at(-1)
   if (last === undefined) return
-  await db.insertInto('audit').values(chained).execute()
+  // Databases bound the parameters of one statement; a deletion may end thousands of tokens.
+  for (let at = 0; at < chained.length; at += 500) {
+    await db
+      .insertInto('audit')
+      .values(chained.slice(at, at + 500))
+      .execute()
+  }
   await db.updateTable('audit_head').set({ seq, row_hmac, at: last.at }).execute()
 }
 

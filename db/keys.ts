@@ -65,7 +65,10 @@ export async function revoke(
     .where('kind', '=', 'management')
     .where('revoked_at', 'is', null)
     .where(ownKeys(scope))
-  const rows = await ('id' in which ? query.where('id', '=', which.id) : query.where('project_id', '=', which.project_id))
+  const rows = await ('id' in which
+    ? query.where('id', '=', which.id)
+    : query.where('project_id', '=', which.project_id)
+  )
     .returningAll()
     .execute()
   for (const row of rows) await end(db, row.id, [row.secret_hash], now)

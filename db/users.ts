@@ -1,12 +1,21 @@
-import { type Insertable, sql, type Updateable } from 'kysely'
+import {
+  type Expression,
+  type ExpressionBuilder,
+  type Insertable,
+  type SqlBool,
+  sql,
+  type Updateable,
+} from 'kysely'
 import type { Db } from './open.ts'
 import { contains, countCap, type Page } from './page.ts'
-import type { UserRow, UserTable } from './schema.ts'
+import type { Schema, UserRow, UserTable } from './schema.ts'
+import { ownProjects, type Scope } from './scope.ts'
 
 export interface UserFilter {
   /** Substring of e-mail or name, letter case ignored. */
   text?: string | undefined
   project_id?: string | undefined
+  enabled?: boolean | undefined
 }
 
 export async function insert(db: Db, row: Insertable<UserTable>): Promise<UserRow> {
@@ -56,8 +65,8 @@ export async function remove(db: Db, id: string, now: string): Promise<UserRow |
   return update(db, id, { deleted_at: now, updated_at: now, enabled: 0, password_hash: null })
 }
 
-/** The live projects each user is a member of. */
-export async function projectsOf(db: Db, ids: readonly string[]) {
+/** The live projects in scope that each user is a member of. */
+export async function projectsOf(db: Db, scope: Scope, ids: readonly string[]) {
   if (ids.length === 0) return []
   return db
     .selectFrom('project_members')
@@ -65,12 +74,14 @@ export async function projectsOf(db: Db, ids: readonly string[]) {
     .select(['project_members.user_id', 'projects.id', 'projects.name'])
     .where('project_members.user_id', 'in', ids)
     .where('projects.deleted_at', 'is', null)
+    .where(ownProjects(scope))
     .orderBy('projects.id')
     .execute()
 }
 
-function filtered(db: Db, { text, project_id }: UserFilter) {
-  let query = db.selectFrom('users').where('deleted_at', 'is', null)
+function filtered(db: Db, scope: Scope, { text, project_id, enabled }: UserFilter) {
+  let query = db.selectFrom('users').where('deleted_at', 'is', null).where(ownUsers(scope))
+  if (enabled !== undefined) query = query.where('enabled', '=', enabled ? 1 : 0)
   if (text !== undefined) {
     const like = contains(text)
     query = query.where(
@@ -78,25 +89,46 @@ function filtered(db: Db, { text, project_id }: UserFilter) {
     )
   }
   if (project_id !== undefined) {
-    query = query.where('id', 'in', (is) =>
+    query = query.where('users.id', 'in', (is) =>
       is.selectFrom('project_members').select('user_id').where('project_id', '=', project_id),
     )
   }
   return query
 }
 
-export async function list(db: Db, filter: UserFilter, page: Page): Promise<UserRow[]> {
-  let query = filtered(db, filter).selectAll().orderBy('id', page.order).limit(page.limit)
-  if (page.after !== undefined) query = query.where('id', page.order === 'asc' ? '>' : '<', page.after)
+export async function list(db: Db, scope: Scope, filter: UserFilter, page: Page): Promise<UserRow[]> {
+  let query = filtered(db, scope, filter).selectAll('users').orderBy('users.id', page.order).limit(page.limit)
+  if (page.after !== undefined) query = query.where('users.id', page.order === 'asc' ? '>' : '<', page.after)
   return query.execute()
 }
 
 /** How many users match; beyond 1,000 null, unless `exact` asks for the whole count. */
-export async function count(db: Db, filter: UserFilter, exact: boolean): Promise<number | null> {
-  const rows = filtered(db, filter).select('id')
+export async function count(
+  db: Db,
+  scope: Scope,
+  filter: UserFilter,
+  exact: boolean,
+): Promise<number | null> {
+  const rows = filtered(db, scope, filter).select('users.id')
   const { n } = await db
     .selectFrom((exact ? rows : rows.limit(countCap + 1)).as('counted'))
     .select((is) => is.fn.countAll<number>().as('n'))
     .executeTakeFirstOrThrow()
   return !exact && n > countCap ? null : n
+}
+
+/** Rows of `users` in scope: a credential bound to a project knows the members of that project, a token nobody. */
+function ownUsers(scope: Scope) {
+  return (is: ExpressionBuilder<Schema, 'users'>): Expression<SqlBool> => {
+    if (scope.token_id !== undefined) return is.lit(false)
+    const { project_id } = scope
+    if (project_id === undefined) return is.and([])
+    return is.exists(
+      is
+        .selectFrom('project_members')
+        .select('user_id')
+        .where('project_id', '=', project_id)
+        .whereRef('user_id', '=', 'users.id'),
+    )
+  }
 }

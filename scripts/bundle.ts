@@ -1,7 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
 
 /** Bundles the program into a folder, with lazy chunks: a start is dominated by the number of files it reads. */
 export async function bundle(outdir: string): Promise<void> {
@@ -24,8 +24,25 @@ export async function bundle(outdir: string): Promise<void> {
     },
     minifySyntax: true,
     minifyWhitespace: true,
+    plugins: [withoutBallast],
     legalComments: 'none',
     logLevel: 'warning',
   })
   chmodSync(join(outdir, 'main.js'), 0o755)
+}
+
+/** Leaves out what the program never reaches but a start would have to read: half of the text, else. */
+const withoutBallast: Plugin = {
+  name: 'without-ballast',
+  setup(building) {
+    // zod's error texts in 50 languages; English is the one in use.
+    building.onLoad({ filter: /zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js'",
+    }))
+    // The SDK checks answers to elicitation with it, and we ask for none.
+    building.onLoad({ filter: /sdk[\\/]dist[\\/]esm[\\/]validation[\\/]ajv-provider\.js$/ }, () => ({
+      contents:
+        "export class AjvJsonSchemaValidator { getValidator() { throw new Error('no elicitation') } }",
+    }))
+  },
 }

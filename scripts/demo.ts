@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +13,7 @@ interface Answer {
   delivery: { kind: string; url: string; secret: string }
   verdict: string
   tokens: { name: string }[]
-  events: { action: string }[]
+  events: { action: string; outcome: string }[]
 }
 
 const bin = join(import.meta.dirname, '..', 'dist', 'main.js')
@@ -33,7 +34,7 @@ async function call(client: Client, name: string, args: object): Promise<Answer>
   return result.structuredContent as unknown as Answer
 }
 
-function startServer(): Promise<{ url: string; stop(): void }> {
+function startServer(): Promise<{ url: string; stop(): Promise<unknown> }> {
   const child = spawn(process.execPath, [
     bin,
     'serve',
@@ -45,13 +46,17 @@ function startServer(): Promise<{ url: string; stop(): void }> {
     'error',
   ])
   child.stderr.pipe(process.stderr)
+  const stop = () => {
+    child.kill('SIGTERM')
+    return once(child, 'exit')
+  }
   return new Promise((resolve, reject) => {
     let printed = ''
     child.on('exit', (code) => reject(new Error(`the server ended with ${code}: ${printed}`)))
     child.stdout.on('data', (chunk) => {
       printed += chunk
       const url = /http:\/\/127\.0\.0\.1:\d+(?=\/mcp)/.exec(printed)?.[0]
-      if (url !== undefined) resolve({ url, stop: () => child.kill('SIGTERM') })
+      if (url !== undefined) resolve({ url, stop })
     })
   })
 }
@@ -117,9 +122,16 @@ async function story(chat: Client, agent: Client, url: string): Promise<void> {
 
   const trail = await call(agent, 'list_audit_events', { target_id: token.id })
   step(
-    'the trail of the token, newest first',
-    trail.events.map((event) => event.action),
-    ['revoke_token', 'update_token', 'rotate_token', 'redeem_link', 'create_token'],
+    'the trail of the token, newest first, the second try of the link included',
+    trail.events.map((event) => `${event.action} ${event.outcome}`),
+    [
+      'revoke_token ok',
+      'update_token ok',
+      'rotate_token ok',
+      'redeem_link denied',
+      'redeem_link ok',
+      'create_token ok',
+    ],
   )
 }
 
@@ -148,7 +160,7 @@ async function main(): Promise<void> {
     console.log(`\nAll ${steps} steps as they should be.`)
   } finally {
     await Promise.all([chat.close(), agent.close()])
-    server.stop()
+    await server.stop()
     rmSync(dataDir, { recursive: true, force: true })
   }
 }

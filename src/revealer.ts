@@ -25,7 +25,8 @@ export function revealer(log: Logger): Revealer {
       try {
         const { openRevealListener } = await import('./web/loopback.ts')
         listener ??= openRevealListener(core, log)
-        return (await listener).url
+        const { url } = await listener
+        return url
       } catch (error) {
         listener = undefined
         log.warn({ error }, 'no page for one-time links; tokenwright claim works without one')

@@ -112,6 +112,7 @@ function actorOf(caller: (typeof callers)[number]): Actor {
 
 /** The least input that the schema takes, with every id pointing at `id`. */
 function leastInput(operation: AnyOperation, id: string): Record<string, unknown> {
+  if (operation.name === 'validate_token') return { token: 'x' }
   const samples: Record<string, unknown> = {
     name: 'x',
     code: 'once_x',

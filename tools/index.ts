@@ -1,9 +1,27 @@
 import type { AnyOperation } from '../src/core/operation.ts'
 import { list_audit_events } from './audit/list_audit_events.ts'
 import { verify_audit } from './audit/verify_audit.ts'
+import { add_group_servers } from './groups/add_group_servers.ts'
 import { create_group } from './groups/create_group.ts'
+import { delete_group } from './groups/delete_group.ts'
+import { get_group } from './groups/get_group.ts'
 import { list_groups } from './groups/list_groups.ts'
+import { remove_group_servers } from './groups/remove_group_servers.ts'
+import { update_group } from './groups/update_group.ts'
+import { add_project_member } from './projects/add_project_member.ts'
+import { create_project } from './projects/create_project.ts'
+import { delete_environment } from './projects/delete_environment.ts'
+import { delete_project } from './projects/delete_project.ts'
+import { get_project } from './projects/get_project.ts'
+import { list_projects } from './projects/list_projects.ts'
+import { remove_project_member } from './projects/remove_project_member.ts'
+import { set_environment } from './projects/set_environment.ts'
+import { update_project } from './projects/update_project.ts'
+import { create_server } from './servers/create_server.ts'
+import { delete_server } from './servers/delete_server.ts'
+import { get_server } from './servers/get_server.ts'
 import { list_servers } from './servers/list_servers.ts'
+import { update_server } from './servers/update_server.ts'
 import { create_management_key } from './system/create_management_key.ts'
 import { get_settings } from './system/get_settings.ts'
 import { list_management_keys } from './system/list_management_keys.ts'
@@ -20,6 +38,11 @@ import { rotate_token } from './tokens/rotate_token.ts'
 import { set_token_enabled } from './tokens/set_token_enabled.ts'
 import { update_token } from './tokens/update_token.ts'
 import { validate_token } from './tokens/validate_token.ts'
+import { create_user } from './users/create_user.ts'
+import { delete_user } from './users/delete_user.ts'
+import { get_user } from './users/get_user.ts'
+import { list_users } from './users/list_users.ts'
+import { update_user } from './users/update_user.ts'
 
 interface Toolset {
   about: string
@@ -49,6 +72,38 @@ export const toolsets: Record<string, Toolset> = {
       list_servers,
       list_audit_events,
     ],
+  },
+  groups: {
+    about: 'Groups of MCP servers: look at one, change it, delete it, and choose the servers in it.',
+    default: false,
+    operations: [get_group, update_group, delete_group, add_group_servers, remove_group_servers],
+  },
+  servers: {
+    about:
+      'MCP servers that tokens open: register, describe and delete them; what they run is set elsewhere.',
+    default: false,
+    operations: [create_server, get_server, update_server, delete_server],
+  },
+  projects: {
+    about:
+      'Projects: their members, their environments with variables, and an end that revokes their tokens.',
+    default: false,
+    operations: [
+      create_project,
+      get_project,
+      list_projects,
+      update_project,
+      delete_project,
+      add_project_member,
+      remove_project_member,
+      set_environment,
+      delete_environment,
+    ],
+  },
+  users: {
+    about: 'People who own tokens: create, change, switch off and delete them.',
+    default: false,
+    operations: [create_user, get_user, list_users, update_user, delete_user],
   },
   system: {
     about: 'What is kept from models: management keys, settings, one-time links and the proof of the trail.',

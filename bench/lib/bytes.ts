@@ -1,9 +1,11 @@
+import type { Target } from './load.ts'
+
 const headEnd = Buffer.from('\r\n\r\n')
 
 /** One POST as the bytes on the wire. */
-export function requestBytes(path: string, headers: Record<string, string>, body: string): Buffer {
+export function requestBytes({ port, path, headers }: Omit<Target, 'bodies'>, body: string): Buffer {
   const all = {
-    host: '127.0.0.1',
+    host: `127.0.0.1:${port}`,
     'content-type': 'application/json',
     ...headers,
     'content-length': String(Buffer.byteLength(body)),

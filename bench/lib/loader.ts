@@ -9,7 +9,7 @@ const targets = new Map<string, { port: number; pid: number; expect: string; req
 
 answer({
   aim({ name, target }: { name: string; target: Target }) {
-    const requests = target.bodies.map((body) => requestBytes(target.path, target.headers, body))
+    const requests = target.bodies.map((body) => requestBytes(target, body))
     targets.set(name, { ...target, requests })
   },
   run,

@@ -19,14 +19,23 @@ export function single<Row>(rows: readonly Row[], { entity, id, next }: Sought):
 }
 
 /** The row, refused if there is none and if it is a tombstone: what is deleted does not change any more. */
-export function live<Row extends { deleted_at: string | null }>(row: Row | undefined, { entity, id, next }: Sought): Row {
+export function live<Row extends { deleted_at: string | null }>(
+  row: Row | undefined,
+  { entity, id, next }: Sought,
+): Row {
   if (row === undefined) throw notFound(entity, id, next)
-  if (row.deleted_at !== null) throw new AppError('gone', `That ${entity} is deleted. ${next}`, { entity, id })
+  if (row.deleted_at !== null)
+    throw new AppError('gone', `That ${entity} is deleted. ${next}`, { entity, id })
   return row
 }
 
 /** The members of a change that are asked for and differ from the row. */
-export function differing<Row extends object>(row: Row, asked: { [M in keyof Row]?: Row[M] | undefined }): Partial<Row> {
-  const changed = Object.entries(asked).filter(([member, value]) => value !== undefined && row[member as keyof Row] !== value)
+export function differing<Row extends object>(
+  row: Row,
+  asked: { [M in keyof Row]?: Row[M] | undefined },
+): Partial<Row> {
+  const changed = Object.entries(asked).filter(
+    ([member, value]) => value !== undefined && row[member as keyof Row] !== value,
+  )
   return Object.fromEntries(changed) as Partial<Row>
 }

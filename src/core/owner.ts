@@ -13,7 +13,7 @@ export async function refuseForeign(
     throw notFound('project', projectId, 'list_projects shows the ids.')
   }
   if (ownerId === null) return
-  const owner = await users.findLive(ctx.db, ownerId)
+  const owner = await users.findLive(ctx.db, ctx.scope, ownerId)
   if (owner === undefined) throw notFound('user', ownerId, 'list_users shows the ids.')
   if (projectId !== null && !(await projects.isMember(ctx.db, projectId, ownerId))) {
     throw new AppError(

@@ -36,6 +36,14 @@ export function makeGuard(reachable: Reachable): Guard {
   }
 }
 
+/** The first entry that is no host name with or without a port. */
+export function unreadableHost(allowedHosts: readonly string[]): string | undefined {
+  return allowedHosts.find((entry) => {
+    const { name, port } = ofEntry(entry, 1)
+    return port > 65_535 || !URL.canParse(`http://${name}:${port}`) || new URL(`http://${name}`).hostname !== name
+  })
+}
+
 /** True if the address can be reached from this machine only. */
 export function isLoopback(host: string): boolean {
   const ip = canonicalIp(host)

@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs'
+import { basename } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { secrets } from '../../src/core/fields.ts'
@@ -13,6 +15,9 @@ const everything = chosen({ toolsets: Object.keys(toolsets), readOnly: false })
 const tools = toolsFor(makeTable(everything), admin)
 const defaults = toolsFor(makeTable(chosen({ toolsets: [], readOnly: false })), admin)
 const kilobyte = 1_000
+const files = readdirSync(new URL('../../tools', import.meta.url), { recursive: true }).map((path) =>
+  basename(String(path)),
+)
 
 describe('the set of MCP tools', () => {
   it('the default set is the fourteen tools of the design, in its order', () => {
@@ -41,13 +46,19 @@ describe('the set of MCP tools', () => {
   })
 
   it('a changed tool is a reviewed change: the whole list equals its snapshot', async () => {
-    await expect(`${JSON.stringify({ tools }, null, 2)}\n`).toMatchFileSnapshot('__snapshots__/tools-list.json')
+    await expect(`${JSON.stringify({ tools }, null, 2)}\n`).toMatchFileSnapshot(
+      '__snapshots__/tools-list.json',
+    )
   })
 
   it('R19: backup, restore, reset and the minting of keys are in no set', () => {
     const hidden = operations.filter(({ faces }) => faces !== undefined && !faces.includes('mcp'))
     expect(hidden.length).toBeGreaterThan(0)
-    expect(tools.map(({ name }) => name).filter((name) => /backup|restore|reset|management_key|settings/.test(name))).toEqual([])
+    expect(
+      tools
+        .map(({ name }) => name)
+        .filter((name) => /backup|restore|reset|management_key|settings/.test(name)),
+    ).toEqual([])
   })
 
   it('read-only wins over every toolset', () => {
@@ -71,58 +82,65 @@ describe('the set of MCP tools', () => {
   })
 })
 
-describe.each(everything.map((operation) => [operation.name, operation] as const))('the tool %s', (name, operation) => {
-  const tool = tools.find((one) => one.name === name) as Tool
+describe.each(everything.map((operation) => [operation.name, operation] as const))(
+  'the tool %s',
+  (name, operation) => {
+    const tool = tools.find((one) => one.name === name) as Tool
 
-  it('is named verb_noun', () => {
-    expect(name).toMatch(/^(create|get|list|update|delete|rotate|revoke|set|validate|add|remove|verify)(_[a-z]+)+$/)
-  })
+    it('is named verb_noun, and its file the same', () => {
+      expect(files).toContain(`${name}.ts`)
+      expect(name).toMatch(
+        /^(create|get|list|update|delete|rotate|revoke|set|validate|add|remove|verify)(_[a-z]+)+$/,
+      )
+    })
 
-  it('is described in 120 to 450 characters and 2 to 4 sentences', () => {
-    expect(tool.description.length).toBeGreaterThanOrEqual(120)
-    expect(tool.description.length).toBeLessThanOrEqual(450)
-    const sentences = tool.description.match(/[.!?](?= [A-Z"]|$)/g) ?? []
-    expect(sentences.length).toBeGreaterThanOrEqual(2)
-    expect(sentences.length).toBeLessThanOrEqual(4)
-  })
+    it('is described in 120 to 450 characters and 2 to 4 sentences', () => {
+      expect(tool.description.length).toBeGreaterThanOrEqual(120)
+      expect(tool.description.length).toBeLessThanOrEqual(450)
+      const sentences = tool.description.match(/[.!?](?= [A-Z"]|$)/g) ?? []
+      expect(sentences.length).toBeGreaterThanOrEqual(2)
+      expect(sentences.length).toBeLessThanOrEqual(4)
+    })
 
-  it('describes every parameter', () => {
-    for (const [parameter, schema] of Object.entries(properties(tool.inputSchema))) {
-      expect(schema, parameter).toHaveProperty('description')
-      for (const [member, inner] of Object.entries(properties(schema))) {
-        expect(inner, `${parameter}.${member}`).toHaveProperty('description')
+    it('describes every parameter', () => {
+      for (const [parameter, schema] of Object.entries(properties(tool.inputSchema))) {
+        expect(schema, parameter).toHaveProperty('description')
+        for (const [member, inner] of Object.entries(properties(schema))) {
+          expect(inner, `${parameter}.${member}`).toHaveProperty('description')
+        }
       }
-    }
-  })
+    })
 
-  it('takes few parameters, and none that it does not name', () => {
-    const most = ['create_token', 'update_token', 'list_magic_tokens'].includes(name) ? 12 : 8
-    expect(Object.keys(properties(tool.inputSchema)).length).toBeLessThanOrEqual(most)
-    for (const schema of objectsIn(tool.inputSchema)) expect(schema).toHaveProperty('additionalProperties', false)
-  })
+    it('takes few parameters, and none that it does not name', () => {
+      const most = ['create_token', 'update_token', 'list_magic_tokens'].includes(name) ? 12 : 8
+      expect(Object.keys(properties(tool.inputSchema)).length).toBeLessThanOrEqual(most)
+      for (const schema of objectsIn(tool.inputSchema))
+        expect(schema).toHaveProperty('additionalProperties', false)
+    })
 
-  it('has a title, all four hints and an output schema', () => {
-    const { title, annotations, outputSchema } = tool
-    expect(title.length).toBeGreaterThan(4)
-    expect(Object.keys(annotations).sort()).toEqual(
-      ['destructiveHint', 'idempotentHint', 'openWorldHint', 'readOnlyHint', 'title'].sort(),
-    )
-    expect(annotations.openWorldHint).toBe(false)
-    expect(annotations.readOnlyHint).toBe(operation.effect === 'read')
-    expect(annotations.destructiveHint).toBe(operation.effect === 'destroy')
-    expect(outputSchema.type).toBe('object')
-    expect(Object.keys(properties(outputSchema)).length).toBeGreaterThan(0)
-  })
+    it('has a title, all four hints and an output schema', () => {
+      const { title, annotations, outputSchema } = tool
+      expect(title.length).toBeGreaterThan(4)
+      expect(Object.keys(annotations).sort()).toEqual(
+        ['destructiveHint', 'idempotentHint', 'openWorldHint', 'readOnlyHint', 'title'].sort(),
+      )
+      expect(annotations.openWorldHint).toBe(false)
+      expect(annotations.readOnlyHint).toBe(operation.effect === 'read')
+      expect(annotations.destructiveHint).toBe(operation.effect === 'destroy')
+      expect(outputSchema.type).toBe('object')
+      expect(Object.keys(properties(outputSchema)).length).toBeGreaterThan(0)
+    })
 
-  it('R8: whatever carries a secret can be left out, is no header, and has a way around it', () => {
-    expect(JSON.stringify(tool.inputSchema)).not.toContain('x-mcp-header')
-    const required = new Set((tool.inputSchema['required'] as string[] | undefined) ?? [])
-    for (const parameter of secretParameters(operation)) {
-      expect(required.has(parameter), parameter).toBe(false)
-      expect(Object.keys(properties(tool.inputSchema)), parameter).toContain(`${parameter}_id`)
-    }
-  })
-})
+    it('R8: whatever carries a secret can be left out, is no header, and has a way around it', () => {
+      expect(JSON.stringify(tool.inputSchema)).not.toContain('x-mcp-header')
+      const required = new Set((tool.inputSchema['required'] as string[] | undefined) ?? [])
+      for (const parameter of secretParameters(operation)) {
+        expect(required.has(parameter), parameter).toBe(false)
+        expect(Object.keys(properties(tool.inputSchema)), parameter).toContain(`${parameter}_id`)
+      }
+    })
+  },
+)
 
 it('R8: the check for secret parameters sees the one there is', () => {
   expect(everything.flatMap(secretParameters)).toEqual(['token'])

@@ -20,7 +20,9 @@ export const verify_audit = operation({
   output: z.object({
     ok: z.boolean(),
     rows: z.int().describe('How many rows fit the chain.'),
-    head: z.object({ seq: z.int(), hmac: z.string() }).describe('The end of the chain; keep it outside of this store.'),
+    head: z
+      .object({ seq: z.int(), hmac: z.string() })
+      .describe('The end of the chain; keep it outside of this store.'),
     first_bad_seq: z.int().nullable().describe('The first row that does not fit; null = all do.'),
   }),
   permission: 'audit:read',

@@ -18,7 +18,11 @@ export const delete_group = operation({
   target: (input) => input.group_id,
   async run(ctx, { group_id }) {
     refuseBound(ctx)
-    const group = live(await groups.find(ctx.db, group_id), { entity: 'group', id: group_id, next: 'list_groups shows the others.' })
+    const group = live(await groups.find(ctx.db, group_id), {
+      entity: 'group',
+      id: group_id,
+      next: 'list_groups shows the others.',
+    })
     const row = await groups.remove(ctx.db, group_id, ctx.now)
     ctx.note({ name: group.name })
     return { group: await showGroup(ctx, row ?? group), changed: row !== undefined }

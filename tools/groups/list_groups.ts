@@ -12,7 +12,12 @@ export const list_groups = operation({
   description:
     'Lists the groups of MCP servers that tokens can be put into, newest first, each with its servers. Deleted groups are left out unless include_deleted asks. Use the ids with add_groups, or as access.groups in create_token; list_magic_tokens with group_id shows which tokens are in one.',
   input: z.strictObject({
-    text: z.string().min(1).max(200).optional().describe('Part of the name or description; letter case is ignored.'),
+    text: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .describe('Part of the name or description; letter case is ignored.'),
     include_deleted: z.boolean().default(false).describe('Show deleted groups as well.'),
     order,
     limit,
@@ -24,7 +29,11 @@ export const list_groups = operation({
   effect: 'read',
   async run(ctx, input) {
     const filter = { text: input.text, deleted: input.include_deleted ? undefined : false }
-    const { rows, next_cursor } = cut(await groups.list(ctx.db, filter, pageOf(input)), input.limit, (row) => row.id)
+    const { rows, next_cursor } = cut(
+      await groups.list(ctx.db, filter, pageOf(input)),
+      input.limit,
+      (row) => row.id,
+    )
     const total = await groups.count(ctx.db, filter, input.include_total)
     return { groups: await showGroups(ctx, rows), next_cursor, total }
   },

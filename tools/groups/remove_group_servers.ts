@@ -22,7 +22,11 @@ export const remove_group_servers = operation({
   target: (input) => input.group_id,
   async run(ctx, { group_id, server_ids }) {
     refuseBound(ctx)
-    const group = live(await groups.find(ctx.db, group_id), { entity: 'group', id: group_id, next: 'list_groups shows the others.' })
+    const group = live(await groups.find(ctx.db, group_id), {
+      entity: 'group',
+      id: group_id,
+      next: 'list_groups shows the others.',
+    })
     const changed = await groups.removeServers(ctx.db, group_id, server_ids)
     const row = changed ? await groups.update(ctx.db, group_id, { updated_at: ctx.now }) : group
     ctx.note({ server_ids, changed })

@@ -24,7 +24,11 @@ export const update_group = operation({
   target: (input) => input.group_id,
   async run(ctx, { group_id, name, description, metadata }) {
     refuseBound(ctx)
-    const group = live(await groups.find(ctx.db, group_id), { entity: 'group', id: group_id, next: 'list_groups shows the others.' })
+    const group = live(await groups.find(ctx.db, group_id), {
+      entity: 'group',
+      id: group_id,
+      next: 'list_groups shows the others.',
+    })
     const changes = differing(group, { name, description, metadata: metadata && JSON.stringify(metadata) })
     const changed = Object.keys(changes).length > 0
     const row = changed ? await groups.update(ctx.db, group_id, { ...changes, updated_at: ctx.now }) : group

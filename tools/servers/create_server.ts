@@ -13,7 +13,10 @@ export const create_server = operation({
   description:
     'Registers an MCP server that tokens can be given access to, and makes its slug from the name. It opens nothing yet: what the server runs or calls is set elsewhere, by the operator. Give it to tokens with access.servers in create_token or update_token, or put it into a group with add_group_servers.',
   input: z.strictObject({
-    name: name.nullable().optional().describe('Name of the server, such as "Weather"; its slug is made from it.'),
+    name: name
+      .nullable()
+      .optional()
+      .describe('Name of the server, such as "Weather"; its slug is made from it.'),
     description: description.nullable().optional().describe('Longer note for people.'),
     metadata: metadata.optional(),
   }),

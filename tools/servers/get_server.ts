@@ -18,6 +18,8 @@ export const get_server = operation({
   async run(ctx, { server_id: id }) {
     const byId = await servers.find(ctx.db, ctx.scope, id)
     const found = byId ? [byId] : await servers.findNamed(ctx.db, ctx.scope, id)
-    return { server: showServer(single(found, { entity: 'server', id, next: 'list_servers shows the ids.' })) }
+    return {
+      server: showServer(single(found, { entity: 'server', id, next: 'list_servers shows the ids.' })),
+    }
   },
 })

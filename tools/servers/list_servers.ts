@@ -12,7 +12,12 @@ export const list_servers = operation({
   description:
     'Lists the MCP servers that tokens can open, newest first, with id, slug and name. Use the ids as access.servers in create_token or update_token, and ids or slugs as server in validate_token. Deleted servers are left out unless include_deleted asks. It does not show what a server runs.',
   input: z.strictObject({
-    text: z.string().min(1).max(200).optional().describe('Part of name, slug or description; letter case is ignored.'),
+    text: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .describe('Part of name, slug or description; letter case is ignored.'),
     group_id: id('group', 'Only servers in this group').optional(),
     include_deleted: z.boolean().default(false).describe('Show deleted servers as well.'),
     order,
@@ -24,7 +29,11 @@ export const list_servers = operation({
   permission: 'servers:read',
   effect: 'read',
   async run(ctx, input) {
-    const filter = { text: input.text, group_id: input.group_id, deleted: input.include_deleted ? undefined : false }
+    const filter = {
+      text: input.text,
+      group_id: input.group_id,
+      deleted: input.include_deleted ? undefined : false,
+    }
     const found = await servers.list(ctx.db, ctx.scope, filter, pageOf(input))
     const { rows, next_cursor } = cut(found, input.limit, (row) => row.id)
     const total = await servers.count(ctx.db, ctx.scope, filter, input.include_total)

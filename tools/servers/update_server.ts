@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import * as servers from '../../db/servers.ts'
 import type { ServerRow } from '../../db/schema.ts'
+import * as servers from '../../db/servers.ts'
 import type { Context } from '../../src/core/context.ts'
 import { AppError } from '../../src/core/errors.ts'
 import { description, id, metadata, name } from '../../src/core/fields.ts'
@@ -32,7 +32,9 @@ export const update_server = operation({
     const changes = differing(server, { name, description, metadata: metadata && JSON.stringify(metadata) })
     if (changes.name !== undefined) await refuseTaken(ctx, server, changes.name)
     const changed = Object.keys(changes).length > 0
-    const row = changed ? await servers.update(ctx.db, ctx.scope, server_id, { ...changes, updated_at: ctx.now }) : server
+    const row = changed
+      ? await servers.update(ctx.db, ctx.scope, server_id, { ...changes, updated_at: ctx.now })
+      : server
     ctx.note({ changed: Object.keys(changes), ...(changes.name === undefined ? {} : { name: changes.name }) })
     return { server: showServer(row ?? server), changed }
   },
@@ -44,6 +46,8 @@ async function refuseTaken(ctx: Context, { id, config_id }: ServerRow, name: str
   const problem =
     name === null
       ? 'A server of a configuration needs a name.'
-      : (await servers.findInConfig(ctx.db, config_id, name)) && 'Another server of the same configuration has this name.'
-  if (problem !== undefined) throw new AppError('conflict', `${problem} Choose a name.`, { entity: 'server', id, field: 'name' })
+      : (await servers.findInConfig(ctx.db, config_id, name)) &&
+        'Another server of the same configuration has this name.'
+  if (problem !== undefined)
+    throw new AppError('conflict', `${problem} Choose a name.`, { entity: 'server', id, field: 'name' })
 }

@@ -18,11 +18,23 @@ export const create_management_key = operation({
     'Creates a key that calls these operations with a role, optionally bound to a project and to addresses; the answer holds its secret, once. It never gets more than the credential that makes it. For opening MCP servers use create_token instead.',
   input: z.strictObject({
     name: name.describe('Who or what will use the key, such as "deploy pipeline".'),
-    role: z.enum(roles).describe('admin = everything, operator = tokens and groups, reader = sees all, validator = validates only.'),
+    role: z
+      .enum(roles)
+      .describe(
+        'admin = everything, operator = tokens and groups, reader = sees all, validator = validates only.',
+      ),
     project_id: id('project', 'Project it is bound to').optional(),
-    allowed_ips: allowedIps.nullable().optional().describe('Addresses or CIDR ranges it may be used from; null = any.'),
-    expires_in_days: days.optional().describe('Lifetime in days; without an expiry it lives as long as policy and your own key allow.'),
-    expires_at: time.nullable().optional().describe('End as ISO 8601 instead of expires_in_days; null = never.'),
+    allowed_ips: allowedIps
+      .nullable()
+      .optional()
+      .describe('Addresses or CIDR ranges it may be used from; null = any.'),
+    expires_in_days: days
+      .optional()
+      .describe('Lifetime in days; without an expiry it lives as long as policy and your own key allow.'),
+    expires_at: time
+      .nullable()
+      .optional()
+      .describe('End as ISO 8601 instead of expires_in_days; null = never.'),
     idempotency_key: idempotencyKey.optional(),
   }),
   output: z.object({ key: keyView, secret: secretString('The full secret; shown this once.') }),
@@ -67,5 +79,8 @@ async function keyExpiry(ctx: Context, asked: AskedExpiry): Promise<string | nul
   const { max_lifetime_days } = await ctx.settings()
   const own_end = 'expires_at' in ctx.actor ? ctx.actor.expires_at : null
   const nothing = asked.expires_at === undefined && asked.expires_in_days === undefined
-  return grantExpiry(ctx, nothing && max_lifetime_days === null && own_end === null ? { expires_at: null } : asked)
+  return grantExpiry(
+    ctx,
+    nothing && max_lifetime_days === null && own_end === null ? { expires_at: null } : asked,
+  )
 }

@@ -24,7 +24,12 @@ export const list_management_keys = operation({
   effect: 'read',
   faces: ['rest', 'cli'],
   async run(ctx, input) {
-    const found = await keys.list(ctx.db, ctx.scope, { include_revoked: input.include_revoked }, pageOf(input))
+    const found = await keys.list(
+      ctx.db,
+      ctx.scope,
+      { include_revoked: input.include_revoked },
+      pageOf(input),
+    )
     const { rows, next_cursor } = cut(found, input.limit, (row) => row.id)
     return { keys: rows.map((row) => showKey(row, ctx.now)), next_cursor }
   },

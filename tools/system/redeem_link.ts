@@ -28,7 +28,10 @@ export const redeem_link = operation({
   async run(ctx, { code }) {
     const link = await links.findByCode(ctx.db, digest(ctx.keys.link, code))
     // Guesses leave no row, or guessing could fill the disk.
-    if (link === undefined) throw new AppError('not_found', 'No link has this code. Check it, or rotate the token.', { entity: 'link' })
+    if (link === undefined)
+      throw new AppError('not_found', 'No link has this code. Check it, or rotate the token.', {
+        entity: 'link',
+      })
     const token = await tokens.find(ctx.db, {}, link.token_id)
     const answer = { token_id: link.token_id, name: token?.name ?? null }
     const secret = await burn(ctx, link)
@@ -39,12 +42,19 @@ export const redeem_link = operation({
   /** A refusal inside the transaction would take its own record back, so it is told here, of an empty secret. */
   async deliver(_, done) {
     if (done.secret !== '') return done
-    const why = done.redeemed_at === '' ? 'This link has expired or its secret was replaced' : `This link was opened at ${done.redeemed_at}`
-    throw new AppError('gone', `${why}. If that was not you, rotate the token now; either way that makes a new link.`, {
-      entity: 'link',
-      id: done.token_id,
-      reason: done.redeemed_at === '' ? 'ended' : 'redeemed',
-    })
+    const why =
+      done.redeemed_at === ''
+        ? 'This link has expired or its secret was replaced'
+        : `This link was opened at ${done.redeemed_at}`
+    throw new AppError(
+      'gone',
+      `${why}. If that was not you, rotate the token now; either way that makes a new link.`,
+      {
+        entity: 'link',
+        id: done.token_id,
+        reason: done.redeemed_at === '' ? 'ended' : 'redeemed',
+      },
+    )
   },
 })
 

@@ -22,10 +22,14 @@ export const update_settings = operation({
   async run(ctx, input) {
     refuseBound(ctx)
     const before = await ctx.settings()
-    const asked: Partial<Settings> = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined))
+    const asked: Partial<Settings> = Object.fromEntries(
+      Object.entries(input).filter(([, value]) => value !== undefined),
+    )
     const after = { ...before, ...asked }
     refuseConfusion(after)
-    const names = (Object.keys(asked) as (keyof Settings)[]).filter((name) => !isDeepStrictEqual(before[name], after[name]))
+    const names = (Object.keys(asked) as (keyof Settings)[]).filter(
+      (name) => !isDeepStrictEqual(before[name], after[name]),
+    )
     await settings.save(ctx.db, pick(after, names), ctx.now)
     ctx.note({ before: pick(before, names), after: pick(after, names) })
     return { settings: after, changed: names.length > 0 }
@@ -35,8 +39,10 @@ export const update_settings = operation({
 /** Refuses prefixes that could be mistaken for one another, and an address a link cannot be put behind. */
 function refuseConfusion({ token_prefix, key_prefix, public_url }: Settings): void {
   if (token_prefix === key_prefix) throw bad('key_prefix', 'must differ from token_prefix')
-  if (token_prefix === linkPrefix) throw bad('token_prefix', `must not be "${linkPrefix}", which marks one-time links`)
-  if (key_prefix === linkPrefix) throw bad('key_prefix', `must not be "${linkPrefix}", which marks one-time links`)
+  if (token_prefix === linkPrefix)
+    throw bad('token_prefix', `must not be "${linkPrefix}", which marks one-time links`)
+  if (key_prefix === linkPrefix)
+    throw bad('key_prefix', `must not be "${linkPrefix}", which marks one-time links`)
   if (public_url === null) return
   const { username, password, search, hash } = new URL(public_url)
   if (username + password + search + hash !== '') {

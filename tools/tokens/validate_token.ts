@@ -6,11 +6,20 @@ import { id, secretString } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
 import { findToken } from '../../src/core/token-state.ts'
 import type { Request, Verified } from '../../src/core/verify.ts'
-import { showToken, tokenView } from '../../src/core/views/token.ts'
+import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
 import { canonicalIp } from '../../src/domain/ip-range.ts'
 import { reasonOf, statusOf, trace, type Verdict, verdicts } from '../../src/domain/verdict.ts'
 
 const step = z.object({ check: z.string(), outcome: z.enum(['passed', 'failed', 'not_asked']) })
+
+const output = z.object({
+  valid: z.boolean(),
+  verdict: z.enum([...verdicts, 'invalid']).describe('The first check that failed, or valid.'),
+  reason: z.string(),
+  would_be: z.enum(verdicts).optional().describe('Inspections: the verdict the secret would get.'),
+  trace: z.array(step).optional().describe('Every check in its order.'),
+  token: tokenView.optional(),
+})
 
 export const validate_token = operation({
   name: 'validate_token',
@@ -24,14 +33,8 @@ export const validate_token = operation({
     tool: z.string().max(200).optional().describe('Ask for this tool of the server.'),
     ip: z.string().max(64).optional().describe('Ask for a use from this address.'),
   }),
-  output: z.object({
-    valid: z.boolean(),
-    verdict: z.enum([...verdicts, 'invalid']).describe('The first check that failed, or valid.'),
-    reason: z.string(),
-    would_be: z.enum(verdicts).optional().describe('Inspections: the verdict the secret would get.'),
-    trace: z.array(step).optional().describe('Every check in its order.'),
-    token: tokenView.optional(),
-  }),
+  output,
+  short: output.extend({ token: shortTokenView.optional() }),
   permission: 'tokens:validate',
   effect: 'read',
   target: (input) => input.token_id,

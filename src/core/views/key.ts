@@ -11,7 +11,9 @@ export const keyView = z.object({
   role: z.enum(roles),
   project_id: z.string().nullable().describe('The project it is bound to; null = the whole instance.'),
   status: z.enum(['active', 'disabled', 'expired', 'revoked']),
-  source: z.enum(['operation', 'bootstrap', 'env']).describe('env = given by the environment, bootstrap = first start.'),
+  source: z
+    .enum(['operation', 'bootstrap', 'env'])
+    .describe('env = given by the environment, bootstrap = first start.'),
   prefix: z.string().describe('First 12 characters of the secret.'),
   last4: z.string(),
   allowed_ips: z.array(z.string()).nullable().describe('null = any address.'),

@@ -1,0 +1,117 @@
+import * as settings from '../db/settings.ts'
+import { operations } from '../tools/index.ts'
+import { type App, type Instance, openApp } from './app.ts'
+import type { Core } from './core/invoke.ts'
+import { invoke } from './core/invoke.ts'
+import { StartRefused } from './core/master-key.ts'
+import { rootApp } from './http/app.ts'
+import { makeFace } from './http/face.ts'
+import { isLoopback, unreadableHost } from './http/guard.ts'
+import { healthRoutes } from './http/health.ts'
+import { openServer } from './http/server.ts'
+import type { Logger } from './log.ts'
+import { mcpRoutes } from './mcp/http.ts'
+import { nativeApi } from './rest/native.ts'
+import { revealRoutes } from './web/reveal.ts'
+
+/** What it takes to serve HTTP; `src/config.ts` reads it from flags and environment. */
+export interface ServeOptions {
+  instance: Omit<Instance, 'serving' | 'revealBase' | 'log'>
+  host: string
+  /** 0 = any free one. */
+  port: number
+  publicUrl?: string | undefined
+  allowedHosts: readonly string[]
+  allowedOrigins: readonly string[]
+  trustedProxies: readonly string[]
+  metricsPublic: boolean
+  sessions: 'on' | 'off'
+  toolsets: readonly string[]
+  readOnly: boolean
+  version: string
+  log: Logger
+}
+
+export interface Serving {
+  /** The server's own address, without a path. */
+  url: string
+  /** The file a first start wrote the admin key to. */
+  adminKeyFile: string | undefined
+  /** Answers what is running, at most 5 s, stores what is pending, and lets go of port and database. */
+  close(): Promise<void>
+}
+
+const sessionLimits = { maxSessions: 1_000, idleMs: 30 * 60_000 }
+
+/** Opens the store and serves all of it over HTTP. Throws `StartRefused` naming the setting that is wrong. */
+export async function serve(options: ServeOptions): Promise<Serving> {
+  refuseUnreachable(options)
+  const { log, publicUrl } = options
+  let url = publicUrl ?? null
+  const app = await openApp({ ...options.instance, serving: true, log, revealBase: async () => url })
+  try {
+    const face = makeFace({ ...options, core: app.core })
+    const mcp = mcpRoutes(face, { ...options, ...sessionLimits })
+    const root = rootApp(face)
+    root.get('/', (c) => c.json(welcome))
+    root.route('/', healthRoutes(face))
+    root.route('/', revealRoutes(face))
+    root.route('/mcp', mcp.app)
+    const server = await openServer({ ...options, face, app: root, raw: nativeApi(face, operations) }).catch(refused)
+    url ??= server.url
+    await writePublicUrl(app.core, url, publicUrl !== undefined)
+    return { url: server.url, adminKeyFile: app.adminKeyFile, close: () => closeAll(server, mcp, app) }
+  } catch (error) {
+    await app.close()
+    throw error
+  }
+}
+
+const welcome = {
+  name: 'Tokenwright',
+  about: 'Issues, scopes, rotates, checks and revokes the credentials of MCP servers.',
+  mcp: '/mcp',
+  operations: 'POST /v1/<name>',
+  health: '/health',
+}
+
+function refuseUnreachable({ host, publicUrl, allowedHosts }: ServeOptions): void {
+  const wrong = unreadableHost(allowedHosts)
+  if (wrong) throw new StartRefused('allowed_hosts must be host names, each with or without a port.')
+  if (isLoopback(host) || publicUrl !== undefined || allowedHosts.length > 0) return
+  throw new StartRefused(
+    `host is ${host}, which other machines can reach: say by which name they do, with --public-url or --allowed-host.`,
+  )
+}
+
+function refused(error: NodeJS.ErrnoException): never {
+  if (error.code === 'EADDRINUSE') throw new StartRefused('port is in use by another process; choose another with --port.')
+  if (error.code === 'EACCES') throw new StartRefused('port may not be used by this user; choose one above 1023 with --port.')
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
+    throw new StartRefused('host is no address of this machine; choose another with --host.')
+  }
+  throw error
+}
+
+/**
+ * Tells other processes on the store where links can be opened. An address nobody named never replaces one that
+ * somebody did: a second server on a laptop must not turn the links of the real one to itself.
+ */
+async function writePublicUrl(core: Core, url: string, named: boolean): Promise<void> {
+  const { public_url } = await settings.load(core.store.read)
+  if (public_url === url) return
+  const replaceable = public_url === null || isLoopback(new URL(public_url).hostname)
+  const useful = !/\/\/(0\.0\.0\.0|\[::\])(:|$)/.test(url)
+  if (!named && !(replaceable && useful)) return
+  const update = operations.find(({ name }) => name === 'update_settings')
+  if (update === undefined) throw new Error('the operation update_settings is missing')
+  const actor = { kind: 'local' as const, id: 'serve', role: 'admin' as const }
+  await invoke(core, { actor, via: 'cli', ip: null, client: null, request_id: '' }, update, { public_url: url })
+}
+
+async function closeAll(server: { close(): Promise<void> }, mcp: { close(): Promise<void> }, app: App): Promise<void> {
+  const drained = server.close()
+  await mcp.close()
+  await drained
+  await app.close()
+}

@@ -1,0 +1,74 @@
+import { openApp } from './app.ts'
+import { isExposed, remoteSession } from './cli/remote.ts'
+import { runCommandLine } from './cli/run.ts'
+import type { Launch, Session, Terminal } from './cli/world.ts'
+import {
+  type Config,
+  type Flags,
+  plainOutput,
+  platformFolder,
+  readConfig,
+  settingTable,
+  WrongSetting,
+} from './config.ts'
+import { invoke } from './core/invoke.ts'
+import { makeId } from './domain/id.ts'
+import { makeLog } from './log.ts'
+import { instanceOf, userName, version } from './process.ts'
+
+/** Runs one command line and answers its exit code. */
+export async function runCommand(argv: readonly string[]): Promise<number> {
+  const { stdin, stdout, stderr } = process
+  // A reader such as head may leave early; that is no fault of ours.
+  stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  const terminal: Terminal = { stdin, stdout, stderr, styled: stdout.isTTY && !plainOutput() }
+  const world = {
+    version,
+    terminal,
+    processFlags: settingTable,
+    connect,
+    serve: async (flags: Flags) =>
+      (await import('./start-serve.ts')).serveHttp(flags, terminal, launch(readConfig('serve', flags))),
+    stdio: async (flags: Flags) => (await import('./start-stdio.ts')).serveStandardIo(flags),
+    launch(flags: Flags) {
+      const config = readConfig('command', flags)
+      return {
+        ...launch(config),
+        address: `${(config.url ?? 'http://127.0.0.1:8787').replace(/\/$/, '')}/mcp`,
+      }
+    },
+  }
+  return runCommandLine(world, argv)
+}
+
+/** The store itself as its owner, or a server; a data folder that is named wins over an address from the environment. */
+async function connect(flags: Flags): Promise<Session> {
+  const config = readConfig('command', flags)
+  if (flags.url !== undefined && flags.data_dir !== undefined)
+    throw new WrongSetting('--url', 'and --data exclude each other')
+  if (config.url === undefined || flags.data_dir !== undefined) return openHere(config)
+  if (isExposed(config.url))
+    process.stderr.write('tokenwright: warning: the key travels unencrypted; use https://.\n')
+  return remoteSession(config.url, config.key)
+}
+
+async function openHere(config: Config): Promise<Session> {
+  const app = await openApp({ ...instanceOf(config), serving: false, log: makeLog(config.log_level) })
+  if (app.adminKeyFile !== undefined) {
+    process.stderr.write(`tokenwright: first start here; the admin key is in ${app.adminKeyFile}\n`)
+  }
+  const actor = { kind: 'local' as const, id: userName(), role: config.role }
+  const request_id = makeId('request', Date.now(), 0, 0)
+  const caller = { actor, via: 'cli' as const, ip: null, client: null, request_id }
+  return { call: (operation, input) => invoke(app.core, caller, operation, input), close: app.close }
+}
+
+/** This program as a client would start it: by absolute paths, since clients know little of the user's shell. */
+function launch({ data_dir }: Config): Launch {
+  const script = process.argv[1] ?? 'tokenwright'
+  const ours = /[\\/]_npx[\\/]/.test(script)
+    ? { command: 'npx', args: ['-y', 'tokenwright'] }
+    : { command: process.execPath, args: [...process.execArgv, script] }
+  const data = data_dir === platformFolder() ? [] : ['--data', data_dir]
+  return { command: ours.command, args: [...ours.args, 'stdio', ...data] }
+}

@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { banner } from './cli/banner.ts'
+import type { Launch, Terminal } from './cli/world.ts'
+import { type Config, type Flags, readConfig } from './config.ts'
+import { makeLog } from './log.ts'
+import { instanceOf, logFaults, mcpOptions, stopSignal } from './process.ts'
+import { serve } from './serve.ts'
+
+/** Serves HTTP until it is told to stop. */
+export async function serveHttp(flags: Flags, terminal: Terminal, launch: Launch): Promise<void> {
+  const config = readConfig('serve', flags)
+  const log = makeLog(config.log_level)
+  logFaults(log)
+  const stopped = stopSignal()
+  const { host = '127.0.0.1', port = 8787, public_url, sessions = 'on' } = config
+  const server = await serve({
+    instance: instanceOf(config),
+    host,
+    port,
+    ...(public_url === undefined ? {} : { publicUrl: public_url }),
+    allowedHosts: config.allowed_hosts ?? [],
+    allowedOrigins: config.allowed_origins ?? [],
+    trustedProxies: config.trusted_proxies ?? [],
+    metricsPublic: config.metrics_public ?? false,
+    sessions,
+    log,
+    ...mcpOptions(config),
+  })
+  banner(terminal, { url: server.url, adminKeyFile: keyFile(config), launch })
+  await stopped
+  log.info('stopping')
+  await server.close()
+}
+
+/** The file of the first admin key, while it is there. */
+function keyFile({ data_dir, admin_key }: Config): string | undefined {
+  const file = join(data_dir, 'admin.key')
+  return admin_key === undefined && existsSync(file) ? file : undefined
+}

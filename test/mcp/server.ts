@@ -1,0 +1,131 @@
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import Database from 'better-sqlite3'
+import type { Role } from '../../src/core/permissions.ts'
+import { rootApp } from '../../src/http/app.ts'
+import { makeFace } from '../../src/http/face.ts'
+import { openServer } from '../../src/http/server.ts'
+import { makeLog } from '../../src/log.ts'
+import { type McpHttpOptions, mcpRoutes } from '../../src/mcp/http.ts'
+import { database } from '../support/databases.ts'
+import { type Instance, openInstance } from '../support/instance.ts'
+import { plantKey } from '../support/world.ts'
+
+export interface McpServer {
+  instance: Instance
+  url: string
+  /** A management key of that role; one per role. */
+  key(role: Role): Promise<string>
+  /** Sends one message as it is given; no Accept unless asked for. */
+  send(
+    secret: string | undefined,
+    message: unknown,
+    headers?: Record<string, string>,
+    method?: string,
+  ): Promise<Response>
+  /** An official client, connected. */
+  client(secret: string): Promise<Client>
+  /** Ends the MCP face alone, as the server does before it stops. */
+  closeMcp(): Promise<void>
+  close(): Promise<void>
+}
+
+/** MCP on a real port over a real store. */
+export async function startMcp(options: Partial<McpHttpOptions> = {}): Promise<McpServer> {
+  const instance = await openInstance(database('sqlite'))
+  const log = makeLog('debug', { write: (line) => instance.log.push(line) })
+  const face = makeFace({ core: instance.core, log })
+  const mcp = mcpRoutes(face, {
+    toolsets: [],
+    readOnly: false,
+    version: '1.2.3',
+    sessions: 'on',
+    maxSessions: 1_000,
+    idleMs: 30 * 60_000,
+    ...options,
+  })
+  const app = rootApp(face)
+  app.route('/mcp', mcp.app)
+  const server = await openServer({ host: '127.0.0.1', port: 0, face, app })
+  const url = `${server.url}/mcp`
+  const keys = new Map<Role, string>()
+  const clients: Client[] = []
+  return {
+    instance,
+    url,
+    async key(role) {
+      const known = keys.get(role) ?? (await plantKey(instance, 'management', { role })).secret
+      keys.set(role, known)
+      return known
+    },
+    send(secret, message, headers = {}, method = 'POST') {
+      const given = { ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }), ...headers }
+      if (method !== 'POST') return fetch(url, { method, headers: given })
+      const body = typeof message === 'string' ? message : JSON.stringify(message)
+      return fetch(url, { method, headers: { 'content-type': 'application/json', ...given }, body })
+    },
+    async client(secret) {
+      const client = new Client({ name: 'test client', version: '9.9' })
+      const requestInit = { headers: { authorization: `Bearer ${secret}` } }
+      await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit }) as never)
+      clients.push(client)
+      return client
+    },
+    closeMcp: () => mcp.close(),
+    async close() {
+      await Promise.all(clients.map((client) => client.close()))
+      await mcp.close()
+      await server.close()
+      await instance.close()
+    },
+  }
+}
+
+/** Holds the write lock of the store, so that a change waits as long as a test needs it in flight. */
+export function holdLock(instance: Instance): { release(): void } {
+  const other = new Database(instance.place.location)
+  other.exec('begin immediate')
+  return {
+    release() {
+      other.exec('rollback')
+      other.close()
+    },
+  }
+}
+
+export function rpcCall(id: number | string, name: string, args: object = {}) {
+  return { jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args } }
+}
+
+export const listCall = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
+
+export const initialize = {
+  jsonrpc: '2.0',
+  id: 0,
+  method: 'initialize',
+  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'raw', version: '1' } },
+}
+
+/** Opens a session by hand and answers its id. */
+export async function openSession(server: McpServer, secret: string): Promise<string> {
+  const answer = await server.send(secret, initialize, bothTypes)
+  await answer.text()
+  return answer.headers.get('mcp-session-id') ?? ''
+}
+
+export const bothTypes = { accept: 'application/json, text/event-stream' }
+
+/** The messages in the events of a finished stream. */
+export async function events(answer: Response): Promise<Record<string, never>[]> {
+  const text = await answer.text()
+  return [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data ?? ''))
+}
+
+/** Waits until something holds, at most a few seconds. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + 5_000
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error('it did not come to hold')
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}

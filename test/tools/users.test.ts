@@ -1,0 +1,201 @@
+import { readFileSync } from 'node:fs'
+import { verify } from 'argon2'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { add_project_member } from '../../tools/projects/add_project_member.ts'
+import { create_project } from '../../tools/projects/create_project.ts'
+import { get_project } from '../../tools/projects/get_project.ts'
+import { create_token } from '../../tools/tokens/create_token.ts'
+import { validate_token } from '../../tools/tokens/validate_token.ts'
+import { create_user } from '../../tools/users/create_user.ts'
+import { delete_user } from '../../tools/users/delete_user.ts'
+import { get_user } from '../../tools/users/get_user.ts'
+import { list_users } from '../../tools/users/list_users.ts'
+import { update_user } from '../../tools/users/update_user.ts'
+import { databases } from '../support/databases.ts'
+import { type Instance, openInstance, refusal, refusalError } from '../support/instance.ts'
+import { refusesOthersAndBadInput } from '../support/refusals.ts'
+import { makeToken, plantKey, plantProject, plantUser, trailOf } from '../support/world.ts'
+
+const readers = ['admin', 'operator', 'reader'] as const
+const writers = ['admin'] as const
+const password = 'correct horse battery staple'
+
+describe.each(databases)('users on $name', (database) => {
+  let instance: Instance
+  let made = 0
+  beforeAll(async () => {
+    instance = await openInstance(database)
+  })
+  afterAll(() => instance.close())
+
+  const make = async () => {
+    made += 1
+    return (await instance.call('admin', create_user, { email: `user${made}@example.com`, name: `User ${made}` })).user
+  }
+  const verdict = async (token: string) => (await instance.call('reader', validate_token, { token })).verdict
+
+  refusesOthersAndBadInput(
+    () => instance,
+    [
+      {
+        operation: create_user,
+        roles: writers,
+        good: { email: 'a@example.com' },
+        bad: [
+          {},
+          { email: 'nobody' },
+          { email: `${'x'.repeat(250)}@example.com` },
+          { email: 'a@example.com', password: 'short' },
+          { email: 'a@example.com', password: 'x'.repeat(257) },
+          { email: 'a@example.com', password: 'half \ud800 character' },
+          { email: 'a@example.com', role: 'admin' },
+          { email: 'a@example.com', name: '' },
+        ],
+      },
+      { operation: get_user, roles: readers, good: { user_id: 'x' }, bad: [{}, { user_id: '' }] },
+      { operation: list_users, roles: readers, good: {}, bad: [{ enabled: 'yes' }, { limit: 1e400 }] },
+      { operation: update_user, roles: writers, good: { user_id: 'x' }, bad: [{}, { user_id: 'x', email: 'nobody' }, { user_id: 'x', enabled: 0 }, { user_id: 'x', password_hash: 'x' }] },
+      { operation: delete_user, roles: writers, good: { user_id: 'x' }, bad: [{}, { user_id: 'x', force: 'yes' }] },
+    ],
+  )
+
+  it('creates a user with an e-mail in lower case that nobody else can have, and one row for it', async () => {
+    const { call } = instance
+    let id = ''
+    const rows = await trailOf(instance, async () => {
+      const { user } = await call('admin', create_user, { email: 'Dev@Example.COM', name: 'Dev' })
+      expect(user).toMatchObject({ email: 'dev@example.com', name: 'Dev', enabled: true, has_password: false, projects: [] })
+      id = user.id
+    })
+    expect(rows).toMatchObject([{ action: 'create_user', target_id: id, outcome: 'ok' }])
+    expect(await refusal(call('admin', create_user, { email: 'dev@EXAMPLE.com' }))).toBe('conflict')
+    const other = await make()
+    expect(await refusal(call('admin', update_user, { user_id: other.id, email: 'DEV@example.com' }))).toBe('conflict')
+    expect(await call('admin', update_user, { user_id: id, email: 'DEV@example.com' })).toMatchObject({ changed: false })
+    for (const user_id of [id, 'dev@example.com', 'DEV@example.com']) {
+      expect((await call('reader', get_user, { user_id })).user.id).toBe(id)
+    }
+    expect(await refusal(call('reader', get_user, { user_id: 'none@example.com' }))).toBe('not_found')
+  })
+
+  it('R2: keeps a password as an argon2id digest of 19 MiB, and it is in no answer, no row of the trail and no log', async () => {
+    const { call, core, log } = instance
+    const told: unknown[] = []
+    const rows = await trailOf(instance, async () => {
+      told.push(await call('admin', create_user, { email: 'secret@example.com', password }))
+      told.push(await call('admin', get_user, { user_id: 'secret@example.com' }))
+      told.push((await refusalError(call('admin', create_user, { email: 'secret@example.com', password }))).message)
+      told.push((await refusalError(call('admin', create_user, { email: 'bad', password }))).message)
+    })
+    const { password_hash } = await core.store.read
+      .selectFrom('users')
+      .select('password_hash')
+      .where('email', '=', 'secret@example.com')
+      .executeTakeFirstOrThrow()
+    expect(password_hash).toMatch(/^\$argon2id\$v=19\$m=19456,p=1,t=2\$|^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
+    expect(await verify(password_hash ?? '', password)).toBe(true)
+    const everything = JSON.stringify([told, rows, log])
+    expect(everything).toContain('has_password')
+    for (const never of [password, password_hash, '$argon2']) expect(everything).not.toContain(never)
+    expect(told[0]).toMatchObject({ user: { has_password: true } })
+  })
+
+  it('R51: argon2 is loaded by a call that has a password and by nothing before it', () => {
+    const source = readFileSync(new URL('../../src/core/password.ts', import.meta.url), 'utf8')
+    expect(source).not.toMatch(/^import .*argon2/m)
+    expect(source).toContain("await import('argon2')")
+  })
+
+  it('changes name and e-mail, and leaves one row with the user as its target', async () => {
+    const { call } = instance
+    const user = await make()
+    const rows = await trailOf(instance, async () => {
+      const done = await call('admin', update_user, { user_id: user.id, name: null, email: `new-${user.email}` })
+      expect(done).toMatchObject({ changed: true, user: { name: null, email: `new-${user.email}` } })
+    })
+    expect(rows).toMatchObject([{ action: 'update_user', target_id: user.id }])
+    expect(rows).toHaveLength(1)
+    expect(await refusal(call('admin', update_user, { user_id: 'usr_none', name: 'x' }))).toBe('not_found')
+  })
+
+  it('refuses every token of a disabled user from the next call on, and lets them work again when enabled', async () => {
+    const { call } = instance
+    const user = await make()
+    const tokens = [await makeToken(instance, { owner_id: user.id }), await makeToken(instance, { owner_id: user.id })]
+    const verdicts = () => Promise.all(tokens.map((one) => verdict(one.secret)))
+    expect(await verdicts()).toEqual(['valid', 'valid'])
+    await call('admin', update_user, { user_id: user.id, enabled: false })
+    expect(await verdicts()).toEqual(['owner_inactive', 'owner_inactive'])
+    expect((await call('reader', list_users, { enabled: false })).users.map((one) => one.id)).toEqual([user.id])
+    await call('admin', update_user, { user_id: user.id, enabled: true })
+    expect(await verdicts()).toEqual(['valid', 'valid'])
+  })
+
+  it('refuses to delete a member of a project unless forced, and then ends memberships and tokens with a row each', async () => {
+    const { call } = instance
+    const user = await make()
+    const { project } = await call('admin', create_project, { name: `home of ${user.id.slice(4)}` })
+    await call('admin', add_project_member, { project_id: project.id, user_id: user.id })
+    const tokens = [
+      await makeToken(instance, { owner_id: user.id }),
+      await makeToken(instance, { owner_id: user.id, project_id: project.id }),
+    ]
+    const bystander = await makeToken(instance, { project_id: project.id })
+    expect(await refusal(call('admin', delete_user, { user_id: user.id }))).toBe('conflict')
+    expect(await verdict(tokens[0]!.secret)).toBe('valid')
+    const rows = await trailOf(instance, async () => {
+      const done = await call('admin', delete_user, { user_id: user.id, force: true })
+      expect(done).toEqual({ user: { id: user.id, email: user.email }, revoked_tokens: 2 })
+    })
+    expect(rows.map((row) => `${row.action} ${row.target_id}`).sort()).toEqual(
+      [`delete_user ${user.id}`, ...tokens.map((one) => `revoke_token ${one.id}`)].sort(),
+    )
+    expect(await Promise.all(tokens.map((one) => verdict(one.secret)))).toEqual(['revoked', 'revoked'])
+    expect(await verdict(bystander.secret)).toBe('valid')
+    expect((await call('reader', get_project, { project_id: project.id })).project.members).toEqual([])
+    expect(await refusal(call('admin', delete_user, { user_id: user.id }))).toBe('not_found')
+    expect(await refusal(call('operator', create_token, { name: 'x', owner_id: user.id }))).toBe('not_found')
+    const again = await call('admin', create_user, { email: user.email })
+    expect(again.user.id).not.toBe(user.id)
+  })
+
+  it('lists users in pages, by text, by project and with a total', async () => {
+    const { call } = instance
+    const { project_id, user_id } = await plantProject(instance)
+    expect((await call('reader', list_users, { project_id })).users).toMatchObject([{ id: user_id, projects: [{ id: project_id }] }])
+    const all = await call('reader', list_users, { limit: 100, order: 'asc' })
+    expect(all.total).toBe(all.users.length)
+    const seen: string[] = []
+    for (let cursor: string | undefined; ; ) {
+      const page = await call('reader', list_users, { limit: 3, order: 'asc', ...(cursor === undefined ? {} : { cursor }) })
+      seen.push(...page.users.map((one) => one.id))
+      if (page.next_cursor === null) break
+      cursor = page.next_cursor
+    }
+    expect(seen).toEqual(all.users.map((one) => one.id))
+    expect((await call('reader', list_users, { text: 'SECRET@' })).users).toHaveLength(1)
+  })
+
+  it('R15: a key bound to a project knows the members of that project alone, and changes no user', async () => {
+    const { call, actor } = instance
+    const mine = await plantProject(instance)
+    const stranger = await plantUser(instance)
+    const elsewhere = await plantProject(instance)
+    await call('admin', add_project_member, { project_id: elsewhere.project_id, user_id: mine.user_id })
+    const { secret } = await plantKey(instance, 'management', { role: 'admin', project_id: mine.project_id })
+    const bound = await actor(secret)
+    const { users, total } = await call(bound, list_users, {})
+    expect([users.map((one) => one.id), total]).toEqual([[mine.user_id], 1])
+    expect(users[0]?.projects.map((one) => one.id)).toEqual([mine.project_id])
+    expect(await refusal(call(bound, get_user, { user_id: stranger }))).toBe('not_found')
+    const email = `${stranger.toLowerCase()}@example.com`
+    expect(await refusal(call(bound, get_user, { user_id: email }))).toBe('not_found')
+    const changes = [
+      call(bound, create_user, { email: 'mine@example.com' }),
+      call(bound, create_user, { email }),
+      call(bound, update_user, { user_id: mine.user_id, enabled: false }),
+      call(bound, delete_user, { user_id: mine.user_id, force: true }),
+    ]
+    expect(await Promise.all(changes.map(refusal))).toEqual(Array(4).fill('forbidden'))
+  })
+})

@@ -1,0 +1,33 @@
+import { z } from 'zod'
+import * as projects from '../../db/projects.ts'
+import { id } from '../../src/core/fields.ts'
+import { refuseBound } from '../../src/core/limits.ts'
+import { operation } from '../../src/core/operation.ts'
+import { findProject, touchProject } from '../../src/core/project-state.ts'
+import { findUser } from '../../src/core/user-state.ts'
+import { projectView, shortProjectView, showProject } from '../../src/core/views/project.ts'
+
+export const add_project_member = operation({
+  name: 'add_project_member',
+  title: 'Add a member to a project',
+  description:
+    'Makes a user a member of a project, so that tokens bound to the project can belong to the user. All members are equal; there is no owner. A user who is a member already is left alone. list_users and list_projects show the ids.',
+  input: z.strictObject({
+    project_id: id('project', 'Project to change'),
+    user_id: id('user', 'User to add'),
+  }),
+  output: z.object({ project: projectView, changed: z.boolean() }),
+  short: z.object({ project: shortProjectView, changed: z.boolean() }),
+  permission: 'projects:write',
+  effect: 'change',
+  idempotent: true,
+  target: (input) => input.project_id,
+  async run(ctx, { project_id, user_id }) {
+    refuseBound(ctx)
+    const project = await findProject(ctx, project_id)
+    const user = await findUser(ctx, user_id)
+    const changed = await projects.addMember(ctx.db, project_id, user.id, ctx.now)
+    ctx.note({ user_id, changed })
+    return { project: await showProject(ctx, changed ? await touchProject(ctx, project) : project), changed }
+  },
+})

@@ -8,7 +8,7 @@ import { openSession } from './lib/mcp.ts'
 import type { Command, RunningServer, Subject } from './lib/subject.ts'
 
 // Not relative to this file, which is bundled elsewhere: npm runs the benchmark in its own folder.
-const main = join(process.cwd(), '.tryd/main.js')
+const main = join(process.cwd(), '.data/dist/main.js')
 
 /** The seam: everything that the benchmark knows of Tokenwright is here and in `product-open.ts`. */
 export const product: Subject = {
@@ -48,7 +48,7 @@ async function startServer(dataDir: string, databaseUrl?: string): Promise<Runni
         if (found !== undefined) resolve(found)
       })
     }
-    child.on('exit', (code) => reject(new Error(`serve ended with ${code}:${told}`)))
+    child.on('close', (code) => reject(new Error(`serve ended with ${code}:${told}`)))
   })
   clearTimeout(giveUp)
   const admin = readFileSync(join(dataDir, 'admin.key'), 'latin1').trim()

@@ -24,9 +24,12 @@ export async function redeem(db: Db, id: string, now: string): Promise<boolean> 
   return done !== undefined
 }
 
-/** Ends the open links of a token: its secret has been replaced or revoked. */
-export async function endOf(db: Db, tokenId: string): Promise<void> {
-  await db.updateTable('links').set({ sealed: null }).where('token_id', '=', tokenId).execute()
+/** Ends the open links of tokens: their secrets have been replaced or revoked. */
+export async function endOf(db: Db, tokenIds: readonly string[]): Promise<void> {
+  for (let at = 0; at < tokenIds.length; at += 500) {
+    const some = tokenIds.slice(at, at + 500)
+    await db.updateTable('links').set({ sealed: null }).where('token_id', 'in', some).execute()
+  }
 }
 
 /** Deletes the ciphertext of links whose time is over (security R7). */

@@ -31,6 +31,7 @@ export interface StoreOptions {
 /** Opens the store and brings its schema up to date under an exclusive lock. */
 export async function openStore(options: StoreOptions): Promise<Store> {
   // Only the driver in use is loaded: a stdio process starts with every conversation.
-  if (/^postgres(ql)?:\/\//.test(options.location)) return (await import('./postgres.ts')).openPostgres(options)
+  if (/^postgres(ql)?:\/\//.test(options.location))
+    return (await import('./postgres.ts')).openPostgres(options)
   return (await import('./sqlite.ts')).openSqlite(options)
 }

@@ -1,7 +1,7 @@
-import { sql, type Updateable } from 'kysely'
+import { type Insertable, sql, type Updateable } from 'kysely'
 import type { Db } from './open.ts'
 import { contains, countCap, type Page } from './page.ts'
-import type { NewToken, TokenRow, TokenTable } from './schema.ts'
+import type { NewToken, Schema, TokenRow, TokenTable } from './schema.ts'
 import { ownTokens, type Scope } from './scope.ts'
 
 export interface TokenFilter {
@@ -77,23 +77,35 @@ export async function revoke(
   if (which.owner_id !== undefined) query = query.where('owner_id', '=', which.owner_id)
   if (which.project_id !== undefined) query = query.where('project_id', '=', which.project_id)
   const rows = await query.returningAll().execute()
-  for (const row of rows) {
-    await end(db, row.id, [row.secret_hash, row.previous_hash], now)
-  }
+  await remember(
+    db,
+    rows.flatMap((row) => ended(row.id, [row.secret_hash, row.previous_hash], now)),
+  )
   return rows
 }
 
 /** Remembers digests that were ended on purpose: no restore brings them back (security R57). */
 export async function end(db: Db, tokenId: string, digests: (Buffer | null)[], now: string): Promise<void> {
-  const rows = digests
-    .filter((digest) => digest !== null)
-    .map((token_hash) => ({ token_hash, token_id: tokenId, at: now }))
-  if (rows.length > 0)
+  await remember(db, ended(tokenId, digests, now))
+}
+
+type Ended = Insertable<Schema['revocations']>
+
+function ended(token_id: string, digests: (Buffer | null)[], at: string): Ended[] {
+  return digests.filter((digest) => digest !== null).map((token_hash) => ({ token_hash, token_id, at }))
+}
+
+/** Few enough rows that their values fit into one statement on every engine. */
+const chunk = 500
+
+async function remember(db: Db, rows: Ended[]): Promise<void> {
+  for (let at = 0; at < rows.length; at += chunk) {
     await db
       .insertInto('revocations')
-      .values(rows)
+      .values(rows.slice(at, at + chunk))
       .onConflict((same) => same.doNothing())
       .execute()
+  }
 }
 
 function filtered(db: Db, scope: Scope, filter: TokenFilter, now: string) {

@@ -57,7 +57,9 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     root.route('/', healthRoutes(face))
     root.route('/', revealRoutes(face))
     root.route('/mcp', mcp.app)
-    const server = await openServer({ ...options, face, app: root, raw: nativeApi(face, operations) }).catch(refused)
+    const server = await openServer({ ...options, face, app: root, raw: nativeApi(face, operations) }).catch(
+      refused,
+    )
     url ??= server.url
     await writePublicUrl(app.core, url, publicUrl !== undefined)
     return { url: server.url, adminKeyFile: app.adminKeyFile, close: () => closeAll(server, mcp, app) }
@@ -85,8 +87,10 @@ function refuseUnreachable({ host, publicUrl, allowedHosts }: ServeOptions): voi
 }
 
 function refused(error: NodeJS.ErrnoException): never {
-  if (error.code === 'EADDRINUSE') throw new StartRefused('port is in use by another process; choose another with --port.')
-  if (error.code === 'EACCES') throw new StartRefused('port may not be used by this user; choose one above 1023 with --port.')
+  if (error.code === 'EADDRINUSE')
+    throw new StartRefused('port is in use by another process; choose another with --port.')
+  if (error.code === 'EACCES')
+    throw new StartRefused('port may not be used by this user; choose one above 1023 with --port.')
   if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
     throw new StartRefused('host is no address of this machine; choose another with --host.')
   }
@@ -106,10 +110,16 @@ async function writePublicUrl(core: Core, url: string, named: boolean): Promise<
   const update = operations.find(({ name }) => name === 'update_settings')
   if (update === undefined) throw new Error('the operation update_settings is missing')
   const actor = { kind: 'local' as const, id: 'serve', role: 'admin' as const }
-  await invoke(core, { actor, via: 'cli', ip: null, client: null, request_id: '' }, update, { public_url: url })
+  await invoke(core, { actor, via: 'cli', ip: null, client: null, request_id: '' }, update, {
+    public_url: url,
+  })
 }
 
-async function closeAll(server: { close(): Promise<void> }, mcp: { close(): Promise<void> }, app: App): Promise<void> {
+async function closeAll(
+  server: { close(): Promise<void> },
+  mcp: { close(): Promise<void> },
+  app: App,
+): Promise<void> {
   const drained = server.close()
   await mcp.close()
   await drained

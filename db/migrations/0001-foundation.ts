@@ -87,6 +87,9 @@ export const appendOnly = {
   sqlite: [
     `create trigger audit_no_update before update on audit begin select raise(abort, 'audit is append-only'); end`,
     `create trigger audit_no_delete before delete on audit begin select raise(abort, 'audit is append-only'); end`,
+    // "insert or replace" deletes without the trigger above.
+    `create trigger audit_no_replace before insert on audit when exists (select 1 from audit where seq = new.seq)
+      begin select raise(abort, 'audit is append-only'); end`,
     `insert into audit_head values (1, 0, '1970-01-01T00:00:00.000Z', zeroblob(32), 0)`,
   ],
   postgres: [

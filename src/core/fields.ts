@@ -3,8 +3,8 @@ import { type IdKind, idPrefixes, looksLikeId } from '../domain/id.ts'
 import { parseRange } from '../domain/ip-range.ts'
 import { textProblem } from '../domain/text.ts'
 
-/** Schemas whose values are secrets: audit, logs, tables and docs leave them out by this mark. */
-export const secrets = z.registry<{ secret: true }>()
+/** Schemas whose values are secrets: audit, logs, tables and docs leave them out by this mark; no model is asked for a person's. */
+export const secrets = z.registry<{ secret: true; ofPeople?: true }>()
 
 /** A string that holds a secret. */
 export function secretString(description: string) {

@@ -11,7 +11,7 @@ export const password = z
     'holds NUL or half a character (an unpaired surrogate)',
   )
   .describe('Password of 8 to 256 characters for signing in.')
-  .register(secrets, { secret: true })
+  .register(secrets, { secret: true, ofPeople: true })
 
 /** Cost of a password digest: 19 MiB, two passes, one lane (security R2, F8). */
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }

@@ -9,10 +9,11 @@ export async function revokeTokens(
   which: { owner_id: string; project_id?: string } | { project_id: string },
 ): Promise<number> {
   const rows = await tokens.revoke(ctx.db, which, ctx.scope, ctx.now)
-  for (const { id } of rows) {
-    await links.endOf(ctx.db, id)
-    ctx.record({ action: 'revoke_token', target_id: id })
-  }
+  await links.endOf(
+    ctx.db,
+    rows.map(({ id }) => id),
+  )
+  for (const { id } of rows) ctx.record({ action: 'revoke_token', target_id: id })
   return rows.length
 }
 

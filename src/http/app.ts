@@ -23,14 +23,20 @@ export function rootApp({ log }: Pick<HttpFace, 'log'>): Hono<HttpEnv> {
     leaveBody(incoming)
   })
   app.notFound((c) => {
-    const unknown = new AppError('not_found', 'There is nothing here. MCP is at /mcp, operations at POST /v1/<name>.')
+    const unknown = new AppError(
+      'not_found',
+      'There is nothing here. MCP is at /mcp, operations at POST /v1/<name>.',
+    )
     return c.json(nativeError(unknown, c.get('requestId')).body, 404)
   })
   app.onError((error, c) => {
     const request_id = c.get('requestId')
     if (!(error instanceof AppError)) log.error({ error, request_id }, 'request failed')
     const { status, body, headers } = nativeError(error, request_id, bearerOf(c.env.incoming).sent)
-    return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } })
+    return new Response(JSON.stringify(body), {
+      status,
+      headers: { 'content-type': 'application/json', ...headers },
+    })
   })
   return app
 }

@@ -28,13 +28,18 @@ export async function readJsonOf(
   const bytes = await readBytesOf(request, limit)
   if (bytes.length === 0) return undefined
   if (!jsonType.test(request.headers['content-type'] ?? '')) {
-    throw new AppError('unsupported', 'Send the body as Content-Type: application/json, in UTF-8.', { reason: 'media_type' })
+    throw new AppError('unsupported', 'Send the body as Content-Type: application/json, in UTF-8.', {
+      reason: 'media_type',
+    })
   }
   return parseJson(bytes, bounds)
 }
 
 /** As `readBytes`, for a route that works on Node's own request. */
-export function readBytesOf(request: IncomingMessage, limit: number = defaultLimits.bodyBytes): Promise<Buffer> {
+export function readBytesOf(
+  request: IncomingMessage,
+  limit: number = defaultLimits.bodyBytes,
+): Promise<Buffer> {
   const encodings = headerValues(request, 'content-encoding')
   if (encodings.some((value) => value.toLowerCase() !== 'identity')) {
     const told = 'Send the body without Content-Encoding; compressed requests are not read.'

@@ -39,7 +39,8 @@ async function actorOf(face: Asker, via: Via, secret: string | undefined, ip: st
     return await authenticate(face.core.verifier, secret, ip)
   } catch (error) {
     if (!(error instanceof AppError)) throw error
-    if (error.code === 'ip_not_allowed') face.core.tallies.count({ action: 'authentication_from_other_address', via, ip })
+    if (error.code === 'ip_not_allowed')
+      face.core.tallies.count({ action: 'authentication_from_other_address', via, ip })
     if (error.code !== 'unauthenticated') throw error
     face.core.tallies.count({ action: 'authentication_failed', via, ip })
     await face.failures.count(ip)

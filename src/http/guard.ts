@@ -40,7 +40,9 @@ export function makeGuard(reachable: Reachable): Guard {
 export function unreadableHost(allowedHosts: readonly string[]): string | undefined {
   return allowedHosts.find((entry) => {
     const { name, port } = ofEntry(entry, 1)
-    return port > 65_535 || !URL.canParse(`http://${name}:${port}`) || new URL(`http://${name}`).hostname !== name
+    return (
+      port > 65_535 || !URL.canParse(`http://${name}:${port}`) || new URL(`http://${name}`).hostname !== name
+    )
   })
 }
 
@@ -77,7 +79,8 @@ function ofUrl({ protocol, hostname, port }: URL): Name {
 }
 
 function ofEntry(entry: string, listened: number): Name {
-  const [, name = entry, given] = /^(.*?)(?::(\d{1,5}))?$/.exec(isIP(entry) === 6 ? `[${entry}]` : entry) ?? []
+  const [, name = entry, given] =
+    /^(.*?)(?::(\d{1,5}))?$/.exec(isIP(entry) === 6 ? `[${entry}]` : entry) ?? []
   const port = given === undefined ? listened : Number(given)
   return { name: name.toLowerCase(), port, scheme: port === 443 ? 'https' : 'http' }
 }

@@ -21,7 +21,9 @@ export interface ServerOptions {
   /** 0 = any free one. */
   port: number
   publicUrl?: string | undefined
-  face: Pick<HttpFace, 'log' | 'allowedHosts' | 'allowedOrigins' | 'trustedProxies'> & { metrics?: HttpFace['metrics'] }
+  face: Pick<HttpFace, 'log' | 'allowedHosts' | 'allowedOrigins' | 'trustedProxies'> & {
+    metrics?: HttpFace['metrics']
+  }
   app: Hono<HttpEnv>
   raw?: RawRoute
 }
@@ -110,7 +112,9 @@ function refusal(request: IncomingMessage, guard: Guard): AppError | undefined {
     return new AppError('too_large', `The URL is longer than ${longestUrl} characters.`, { reason: 'url' })
   }
   if (request.rawHeaders.length > 2 * mostHeaders) {
-    return new AppError('too_large', `The request has more than ${mostHeaders} headers.`, { reason: 'headers' })
+    return new AppError('too_large', `The request has more than ${mostHeaders} headers.`, {
+      reason: 'headers',
+    })
   }
   return undefined
 }

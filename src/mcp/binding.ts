@@ -5,6 +5,7 @@ import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv
 import type { Caller } from '../core/context.ts'
 import { AppError } from '../core/errors.ts'
 import { type Core, invoke } from '../core/invoke.ts'
+import { parseInput } from '../core/parse.ts'
 import { instructions } from './instructions.ts'
 import { internal, protocolError, refusalResult, rpc } from './refusals.ts'
 import { type Table, toolsFor } from './table.ts'
@@ -57,6 +58,7 @@ async function call({ core, table }: Binding, caller: Caller, params: Params) {
   const offer = table.get(name)
   if (offer === undefined) throw protocolError(rpc.params, unknownTool(name))
   try {
+    if (offer.input !== offer.operation.input) parseInput({ name, input: offer.input }, args)
     const answer = offer.answer.parse(await invoke(core, caller, offer.operation, args))
     return { content: [{ type: 'text', text: JSON.stringify(answer) }], structuredContent: answer }
   } catch (error) {

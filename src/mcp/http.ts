@@ -21,7 +21,7 @@ import { rpc } from './refusals.ts'
 import { makeSessions, type Session } from './sessions.ts'
 import { makeTable } from './table.ts'
 import { chosen, type McpOptions } from './toolsets.ts'
-import { makeWire, type Wire } from './wire.ts'
+import { drained, makeWire, type Wire } from './wire.ts'
 
 export interface McpHttpOptions extends McpOptions {
   /** `off` for several nodes behind one address: every request then stands alone. */
@@ -36,7 +36,10 @@ type Request = Context<HttpEnv>
 /** Most standing streams of one credential (security R26). */
 const mostStreams = 10
 
-/** MCP over streamable HTTP at `/`; `close` answers the calls that are in flight, so call it before the server's. */
+/** How long calls may take to end once the server closes, ms; less than the server itself has patience for. */
+const patience = 4_000
+
+/** MCP over streamable HTTP at `/`; `close` lets calls in flight end, and answers those that take longer with an error. */
 export function mcpRoutes(
   face: HttpFace,
   options: McpHttpOptions,
@@ -155,6 +158,7 @@ export function mcpRoutes(
   return {
     app,
     async close() {
+      await drained(() => [...sessions.wires(), ...lone], patience)
       await Promise.all([sessions.close(), ...[...lone].map((wire) => wire.close())])
     },
   }

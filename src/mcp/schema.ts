@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { secrets } from '../core/fields.ts'
 
 export interface JsonSchema {
   type: 'object'
@@ -11,6 +12,19 @@ export interface JsonSchema {
  */
 export function inputSchema(schema: z.ZodObject): JsonSchema {
   return convert(schema, 'input', [])
+}
+
+/** What a model may be asked for: everything but secrets of people, which no conversation should hold (security R7). */
+export function modelInput(schema: z.ZodObject): z.ZodObject {
+  const hidden = Object.entries(schema.shape).filter(([, member]) => isOfPeople(member as z.ZodType))
+  if (hidden.length === 0) return schema
+  const names: Record<string, true> = Object.fromEntries(hidden.map(([name]) => [name, true]))
+  return schema.omit(names as Parameters<typeof schema.omit>[0])
+}
+
+function isOfPeople(member: z.ZodType): boolean {
+  const inner = member instanceof z.ZodOptional ? (member.unwrap() as z.ZodType) : member
+  return secrets.get(inner)?.ofPeople === true
 }
 
 /** The schema of what a tool answers; a short view goes without descriptions, because the full one has them. */

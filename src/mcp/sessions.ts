@@ -22,6 +22,7 @@ export interface Sessions {
   find(id: string, principal: string): Session | undefined
   /** How many standing streams the principal holds. */
   streams(principal: string): number
+  wires(): Wire[]
   /** Ends one: its open calls are answered, its streams closed. */
   end(session: Session): Promise<void>
   close(): Promise<void>
@@ -90,6 +91,7 @@ export function makeSessions({
     },
     streams: (principal) =>
       [...live.values()].filter((session) => session.standing && session.principal === principal).length,
+    wires: () => [...live.values()].map(({ wire }) => wire),
     end,
     async close() {
       clearInterval(sweeper)

@@ -11,7 +11,7 @@ import { longestMessage, readMessage } from './message.ts'
 import { rpc, rpcError } from './refusals.ts'
 import { makeTable } from './table.ts'
 import { chosen, type McpOptions } from './toolsets.ts'
-import { makeWire, type Wire } from './wire.ts'
+import { drained, makeWire, type Wire } from './wire.ts'
 
 export interface StdioOptions extends McpOptions {
   core: Core
@@ -54,7 +54,7 @@ export async function serveStdio(options: StdioOptions): Promise<void> {
     // The parent is gone, or its end of a pipe is; that is an end like any other.
     log.debug('the input broke off')
   }
-  await drained(wire)
+  await drained(() => [wire], patience)
   await server.close()
 }
 
@@ -85,12 +85,4 @@ function writer(stdout: Writable, onGone: () => void): (message: object) => Prom
       if (gone) return resolve()
       stdout.write(`${JSON.stringify(message)}\n`, () => resolve())
     })
-}
-
-function drained(wire: Wire): Promise<void> {
-  const until = Date.now() + patience
-  return new Promise((resolve) => {
-    const look = () => (wire.pending.size === 0 || Date.now() >= until ? resolve() : setTimeout(look, 10))
-    look()
-  })
 }

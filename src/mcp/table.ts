@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { type Actor, may } from '../core/actor.ts'
 import type { AnyOperation } from '../core/operation.ts'
-import { inputSchema, type JsonSchema, outputSchema } from './schema.ts'
+import { inputSchema, type JsonSchema, modelInput, outputSchema } from './schema.ts'
 
 /** A tool as it is listed; plain data of the protocol, of no version of an SDK. */
 export interface Tool {
@@ -23,6 +23,8 @@ export interface Tool {
 export interface Offer {
   operation: AnyOperation
   tool: Tool
+  /** The part of the operation's input that models may give. */
+  input: z.ZodObject
   answer: z.ZodObject
 }
 
@@ -47,22 +49,24 @@ function covers(actor: Actor, operation: AnyOperation): boolean {
 
 function offerOf(operation: AnyOperation): Offer {
   const { name, title, description, effect } = operation
+  const input = modelInput(operation.input)
   const answer = operation.short ?? operation.output
   const tool: Tool = {
     name,
     title,
     description,
-    inputSchema: inputSchema(operation.input),
+    inputSchema: inputSchema(input),
     outputSchema: outputSchema(answer, operation.short !== undefined),
     annotations: {
       title,
       readOnlyHint: effect === 'read',
-      destructiveHint: effect === 'destroy',
+      // The protocol calls everything destructive that does more than add.
+      destructiveHint: effect === 'change' || effect === 'destroy',
       idempotentHint: effect === 'read' || operation.idempotent === true,
       openWorldHint: false,
     },
   }
-  return Object.freeze({ operation, answer, tool: frozen(tool) })
+  return Object.freeze({ operation, input, answer, tool: frozen(tool) })
 }
 
 function frozen<T extends object>(value: T): T {

@@ -64,6 +64,19 @@ export function makeWire(inner: Transport): Wire {
   return wire
 }
 
+/** Resolves when none of the wires has an open request, or when `patience` ms are over. */
+export function drained(wires: () => Iterable<Wire>, patience: number): Promise<void> {
+  const until = Date.now() + patience
+  return new Promise((resolve) => {
+    function look(): void {
+      const busy = [...wires()].some(({ pending }) => pending.size > 0)
+      if (busy && Date.now() < until) setTimeout(look, 10)
+      else resolve()
+    }
+    look()
+  })
+}
+
 function cancelledBy(message: JSONRPCMessage): RequestId | undefined {
   if (!('method' in message) || message.method !== 'notifications/cancelled') return undefined
   const id = message.params?.['requestId']

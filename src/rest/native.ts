@@ -23,7 +23,9 @@ interface Route {
  * speed. The credential is judged before path and body (security R12).
  */
 export function nativeApi(face: HttpFace, operations: readonly AnyOperation[]): RawRoute {
-  const routes = new Map(operations.filter(isOffered).map((operation) => [operation.name, routeOf(operation)]))
+  const routes = new Map(
+    operations.filter(isOffered).map((operation) => [operation.name, routeOf(operation)]),
+  )
   return (request, response, facts) => {
     const path = (request.url ?? '').split('?', 1)[0] ?? ''
     if (path !== '/v1' && !path.startsWith('/v1/')) return false
@@ -52,7 +54,8 @@ async function answer(
   try {
     const caller = await callerOf(face, request, facts, route)
     if (route === undefined) throw new AppError('not_found', 'There is no operation of that name below /v1.')
-    if (request.method !== 'POST') throw new AppError('unsupported', 'Operations are called with POST.', { reason: 'method' })
+    if (request.method !== 'POST')
+      throw new AppError('unsupported', 'Operations are called with POST.', { reason: 'method' })
     const body = await readJsonOf(request, face.limits.bodyBytes, face.limits)
     const input = route.operation.retryable === true ? withKey(request, body) : body
     const started = performance.now()
@@ -73,7 +76,8 @@ async function callerOf(
   route: Route | undefined,
 ): Promise<Caller> {
   const stranger = route?.operation.permission === 'public' && !bearerOf(request).sent
-  if (stranger) return { actor: { kind: 'nobody' }, via: 'v1', ip: facts.ip, client: null, request_id: facts.requestId }
+  if (stranger)
+    return { actor: { kind: 'nobody' }, via: 'v1', ip: facts.ip, client: null, request_id: facts.requestId }
   const caller = await callerFrom(request, face, 'v1', facts)
   facts.actor = 'id' in caller.actor ? caller.actor.id : null
   return caller
@@ -87,7 +91,11 @@ function withKey(request: IncomingMessage, body: unknown): unknown {
   if (typeof input !== 'object' || Array.isArray(input)) return body
   const member = 'idempotency_key' in input ? input.idempotency_key : key
   if (more.length === 0 && member === key) return { ...input, idempotency_key: key }
-  throw new AppError('invalid_input', 'idempotency_key: the header and the member name different keys. Send one of them.', {
-    field: 'idempotency_key',
-  })
+  throw new AppError(
+    'invalid_input',
+    'idempotency_key: the header and the member name different keys. Send one of them.',
+    {
+      field: 'idempotency_key',
+    },
+  )
 }

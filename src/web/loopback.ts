@@ -8,7 +8,10 @@ import { revealRoutes } from './reveal.ts'
  * Serves the one-time page, and nothing else, on a free port of 127.0.0.1 under the same checks as the HTTP
  * server; a stdio process opens it for its first link. It does not keep the process alive.
  */
-export async function openRevealListener(core: Core, log: Logger): Promise<{ url: string; close(): Promise<void> }> {
+export async function openRevealListener(
+  core: Core,
+  log: Logger,
+): Promise<{ url: string; close(): Promise<void> }> {
   const face = { core, log, allowedHosts: [], allowedOrigins: [], trustedProxies: [] }
   const app = rootApp(face)
   app.route('/', revealRoutes(face))

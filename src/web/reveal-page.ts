@@ -124,7 +124,6 @@ export const revealPage = `<!doctype html>
 <section id="refused" hidden>
 <h1 tabindex="-1">There is no secret here</h1>
 <p id="why" role="alert"></p>
-<p class="soft">If you did not open this link before, someone else may have: revoke or rotate the token.</p>
 </section>
 <noscript><section><h1>This page needs JavaScript</h1><p>Or enter the code in a terminal: <code>tokenwright claim</code></p></section></noscript>
 </main>

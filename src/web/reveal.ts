@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { Hono } from 'hono'
+import { operations } from '../../tools/index.ts'
 import { AppError } from '../core/errors.ts'
 import { invoke } from '../core/invoke.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv, HttpFace } from '../http/types.ts'
-import { operations } from '../../tools/index.ts'
 import { revealPage, revealScript, revealStyle } from './reveal-page.ts'
 
 const sourceOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
@@ -49,7 +49,9 @@ export function revealRoutes({ core }: Pick<HttpFace, 'core' | 'log'>): Hono<Htt
     return c.json(opened, 200, { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' })
   })
   app.all('/reveal', () => {
-    throw new AppError('unsupported', 'The page is opened with GET, and its button sends POST.', { reason: 'method' })
+    throw new AppError('unsupported', 'The page is opened with GET, and its button sends POST.', {
+      reason: 'method',
+    })
   })
   return app
 }

@@ -17,7 +17,10 @@ const claims: [string, string[]][] = [
   ['X-Real-IP', ['x-real-ip: 203.0.113.7']],
   ['CF-Connecting-IP', ['cf-connecting-ip: 203.0.113.7']],
   ['True-Client-IP', ['true-client-ip: 203.0.113.7', 'x-client-ip: 203.0.113.7']],
-  ['X-Forwarded-For in other words', ['x-forwarded: 203.0.113.7', 'x-cluster-client-ip: 203.0.113.7', 'via: 203.0.113.7']],
+  [
+    'X-Forwarded-For in other words',
+    ['x-forwarded: 203.0.113.7', 'x-cluster-client-ip: 203.0.113.7', 'via: 203.0.113.7'],
+  ],
 ]
 
 /** With the proxy trusted, exactly these let the token in. */

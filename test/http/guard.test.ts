@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openApp } from '../../src/app.ts'
 import { StartRefused } from '../../src/core/master-key.ts'
 import { makeGuard } from '../../src/http/guard.ts'
-import { serve, type ServeOptions } from '../../src/serve.ts'
-import { openApp } from '../../src/app.ts'
-import { openRevealListener } from '../../src/web/loopback.ts'
 import { makeLog } from '../../src/log.ts'
+import { type ServeOptions, serve } from '../../src/serve.ts'
+import { openRevealListener } from '../../src/web/loopback.ts'
 import { database } from '../support/databases.ts'
 import { exchange, openServing, type Running, statuses, wire } from './serving.ts'
 
@@ -77,30 +77,37 @@ describe('Host and Origin', () => {
     }
   })
 
-  it.each(lines)('R22: an Origin that is not on the list is refused before anything else: %s', async (line) => {
-    const { port } = running
-    const foreign = [
-      'null',
-      'file://',
-      `http://127.0.0.1:${port + 1}`,
-      'http://127.0.0.1',
-      `https://127.0.0.1:${port}`,
-      `http://127.0.0.1:${port}.evil.example`,
-      `http://evil-127.0.0.1:${port}`,
-      `http://localhost:${port}.evil.example`,
-      `http://localhost:${port}/`,
-      `HTTP://localhost:${port}`,
-      'http://evil.example',
-      '',
-    ]
-    for (const origin of foreign) {
-      const headers = [`host: 127.0.0.1:${port}`, `origin: ${origin}`, `authorization: Bearer ${running.adminKey}`]
-      const heard = await running.raw(wire(line, headers))
-      expect([origin, statuses(heard)]).toEqual([origin, [403]])
-      expect(heard).not.toMatch(/evil/)
-      expect(heard.toLowerCase()).not.toContain('access-control')
-    }
-  })
+  it.each(lines)(
+    'R22: an Origin that is not on the list is refused before anything else: %s',
+    async (line) => {
+      const { port } = running
+      const foreign = [
+        'null',
+        'file://',
+        `http://127.0.0.1:${port + 1}`,
+        'http://127.0.0.1',
+        `https://127.0.0.1:${port}`,
+        `http://127.0.0.1:${port}.evil.example`,
+        `http://evil-127.0.0.1:${port}`,
+        `http://localhost:${port}.evil.example`,
+        `http://localhost:${port}/`,
+        `HTTP://localhost:${port}`,
+        'http://evil.example',
+        '',
+      ]
+      for (const origin of foreign) {
+        const headers = [
+          `host: 127.0.0.1:${port}`,
+          `origin: ${origin}`,
+          `authorization: Bearer ${running.adminKey}`,
+        ]
+        const heard = await running.raw(wire(line, headers))
+        expect([origin, statuses(heard)]).toEqual([origin, [403]])
+        expect(heard).not.toMatch(/evil/)
+        expect(heard.toLowerCase()).not.toContain('access-control')
+      }
+    },
+  )
 
   it('R22: the listener of a stdio process refuses the same, and serves the page and nothing else', async () => {
     const port = Number(new URL(listener.url).port)
@@ -118,7 +125,8 @@ describe('Host and Origin', () => {
 
   it('R22: a request line that names another host than the header is refused, one that agrees is served', async () => {
     const own = `127.0.0.1:${running.port}`
-    const status = async (target: string) => statuses(await running.raw(wire(`GET ${target} HTTP/1.1`, [`host: ${own}`])))
+    const status = async (target: string) =>
+      statuses(await running.raw(wire(`GET ${target} HTTP/1.1`, [`host: ${own}`])))
     expect(await status(`http://evil.example/health`)).toEqual([403])
     expect(await status(`http://localhost:${running.port}/health`)).toEqual([403])
     expect(await status(`https://${own}/health`)).toEqual([403])
@@ -138,7 +146,9 @@ describe('Host and Origin', () => {
 
   it('R23: a preflight from a foreign page gets 403 and one from our own no permission', async () => {
     const headers = [`host: 127.0.0.1:${running.port}`, 'access-control-request-method: POST']
-    const heard = await running.raw(wire('OPTIONS /v1/list_groups HTTP/1.1', [...headers, 'origin: https://evil.example']))
+    const heard = await running.raw(
+      wire('OPTIONS /v1/list_groups HTTP/1.1', [...headers, 'origin: https://evil.example']),
+    )
     expect(statuses(heard)).toEqual([403])
     const own = await running.raw(
       wire('OPTIONS /v1/list_groups HTTP/1.1', [...headers, `origin: http://127.0.0.1:${running.port}`]),
@@ -213,10 +223,13 @@ describe('the start', () => {
     }
   }
 
-  it.each(['0.0.0.0', '::', '192.0.2.1'])('R22: on %s it refuses to start until a name is given', async (host) => {
-    await expect(start({ host })).rejects.toThrow(StartRefused)
-    await expect(start({ host })).rejects.toThrow(/^host is .*--public-url or --allowed-host/)
-  })
+  it.each(['0.0.0.0', '::', '192.0.2.1'])(
+    'R22: on %s it refuses to start until a name is given',
+    async (host) => {
+      await expect(start({ host })).rejects.toThrow(StartRefused)
+      await expect(start({ host })).rejects.toThrow(/^host is .*--public-url or --allowed-host/)
+    },
+  )
 
   it('R22: on all addresses it starts with a name', async () => {
     await start({ host: '0.0.0.0', allowedHosts: ['tokens.example'] })

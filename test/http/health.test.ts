@@ -45,7 +45,8 @@ describe('what an operator sees', () => {
   })
 
   it('shows metrics to a key with system:read, and to nobody else', async () => {
-    const validator = (await running.call('create_management_key', { name: 'v', role: 'validator' })).json.secret
+    const validator = (await running.call('create_management_key', { name: 'v', role: 'validator' })).json
+      .secret
     const reader = (await running.call('create_management_key', { name: 'r', role: 'reader' })).json.secret
     const get = (key?: string) =>
       running.send('/metrics', key === undefined ? {} : { headers: { authorization: `Bearer ${key}` } })
@@ -58,7 +59,9 @@ describe('what an operator sees', () => {
     await running.call('validate_token', { token: validator })
     const { status, text } = await get(reader)
     expect(status).toBe(200)
-    expect(text).toContain('tokenwright_http_requests_total{route="/v1/create_management_key",status="201"} 2')
+    expect(text).toContain(
+      'tokenwright_http_requests_total{route="/v1/create_management_key",status="201"} 2',
+    )
     expect(text).toContain('tokenwright_verdicts_total{verdict="unknown"} 1')
     expect(text).toContain('tokenwright_operation_seconds_count{operation="create_management_key"} 2')
     expect(text).toContain('process_cpu_seconds_total')
@@ -94,7 +97,18 @@ describe('what an operator sees', () => {
       'POST /v1/list_groups 401',
       'GET refused 403',
     ])
-    for (const line of lines) expect(Object.keys(line)).toEqual(['level', 'time', 'request_id', 'method', 'route', 'status', 'ms', 'actor', 'msg'])
+    for (const line of lines)
+      expect(Object.keys(line)).toEqual([
+        'level',
+        'time',
+        'request_id',
+        'method',
+        'route',
+        'status',
+        'ms',
+        'actor',
+        'msg',
+      ])
     expect(lines[0].actor).toMatch(/^mkey_/)
     expect(lines[5].actor).toBeNull()
     const all = running.log.join('')

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { database, databases } from '../support/databases.ts'
 import { operations } from '../../tools/index.ts'
+import { database, databases } from '../support/databases.ts'
 import { sampleInput } from './sample.ts'
 import { type Answer, openServing, type Running, statuses, wire } from './serving.ts'
 
@@ -15,7 +15,9 @@ describe.each(databases)('POST /v1/<name> on $name', (one) => {
     const made = await running.call('create_token', { name: 'CI' })
     expect(made.status).toBe(201)
     const { token, delivery } = made.json
-    expect((await running.call('validate_token', { token: delivery.secret })).json).toMatchObject({ valid: true })
+    expect((await running.call('validate_token', { token: delivery.secret })).json).toMatchObject({
+      valid: true,
+    })
     const rotated = await running.call('rotate_token', { token_id: token.id })
     expect([rotated.status, rotated.json.token.generation]).toEqual([200, 2])
     expect((await running.call('validate_token', { token: delivery.secret })).json.verdict).toBe('unknown')
@@ -32,7 +34,12 @@ describe.each(databases)('POST /v1/<name> on $name', (one) => {
     const member = { name: 'once', idempotency_key: key['idempotency-key'] }
     expect((await running.call('create_token', member)).text).toBe(first.text)
     expect((await running.call('create_token', { name: 'other' }, running.adminKey, key)).status).toBe(409)
-    const both = await running.call('create_token', { ...member, idempotency_key: 'another-string-of-that-length' }, running.adminKey, key)
+    const both = await running.call(
+      'create_token',
+      { ...member, idempotency_key: 'another-string-of-that-length' },
+      running.adminKey,
+      key,
+    )
     expect([both.status, both.json.error]).toEqual([400, 'invalid_input'])
   })
 })
@@ -56,29 +63,30 @@ describe('the native routes', () => {
   const own = () => `host: 127.0.0.1:${running.port}`
   const post = (...headers: string[]) => wire('POST /v1/list_groups HTTP/1.1', [own(), ...headers])
 
-  it.each(guarded)(
-    'R33: $name answers 401 and 403 in their one form',
-    async (operation) => {
-      const { name, permission } = operation
-      const none = await running.call(name, {}, null)
-      const bad = await running.call(name, {}, secret.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a')))
-      expect([none.status, none.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
-      expect([bad.status, bad.headers.get('www-authenticate')]).toEqual([401, 'Bearer error="invalid_token"'])
-      for (const { json } of [none, bad]) {
-        expect({ ...json, request_id: '' }).toEqual({
-          error: 'unauthenticated',
-          detail: 'Send a valid credential as "Authorization: Bearer <secret>".',
-          request_id: '',
-        })
-      }
-      const weak = await running.call(name, sampleInput(operation), secret)
-      expect([name, weak.status, weak.headers.get('www-authenticate')]).toEqual([
-        name,
-        403,
-        `Bearer error="insufficient_scope", scope="${permission}"`,
-      ])
-    },
-  )
+  it.each(guarded)('R33: $name answers 401 and 403 in their one form', async (operation) => {
+    const { name, permission } = operation
+    const none = await running.call(name, {}, null)
+    const bad = await running.call(
+      name,
+      {},
+      secret.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a')),
+    )
+    expect([none.status, none.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
+    expect([bad.status, bad.headers.get('www-authenticate')]).toEqual([401, 'Bearer error="invalid_token"'])
+    for (const { json } of [none, bad]) {
+      expect({ ...json, request_id: '' }).toEqual({
+        error: 'unauthenticated',
+        detail: 'Send a valid credential as "Authorization: Bearer <secret>".',
+        request_id: '',
+      })
+    }
+    const weak = await running.call(name, sampleInput(operation), secret)
+    expect([name, weak.status, weak.headers.get('www-authenticate')]).toEqual([
+      name,
+      403,
+      `Bearer error="insufficient_scope", scope="${permission}"`,
+    ])
+  })
 
   it('R12: nothing but the credential says who calls', async () => {
     const claims = {
@@ -90,8 +98,15 @@ describe('the native routes', () => {
       'proxy-authorization': `Bearer ${running.adminKey}`,
     }
     const query = `?token=${running.adminKey}&access_token=${running.adminKey}&api_key=${running.adminKey}`
-    for (const [key, status] of [[null, 401], [secret, 403]] as const) {
-      const headers = { 'content-type': 'application/json', ...claims, ...(key === null ? {} : { authorization: `Bearer ${key}` }) }
+    for (const [key, status] of [
+      [null, 401],
+      [secret, 403],
+    ] as const) {
+      const headers = {
+        'content-type': 'application/json',
+        ...claims,
+        ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+      }
       const answer = await running.send(`/v1/list_groups${query}`, { method: 'POST', headers, body: '{}' })
       expect(answer.status).toBe(status)
     }
@@ -100,8 +115,16 @@ describe('the native routes', () => {
   it('R12: without a credential a broken body, a wrong type, method or path is 401 all the same', async () => {
     const send = (path: string, init: RequestInit) => running.send(path, init)
     const refused: Answer[] = [
-      await send('/v1/list_groups', { method: 'POST', body: '{"broken', headers: { 'content-type': 'application/json' } }),
-      await send('/v1/list_groups', { method: 'POST', body: 'a=b', headers: { 'content-type': 'text/plain' } }),
+      await send('/v1/list_groups', {
+        method: 'POST',
+        body: '{"broken',
+        headers: { 'content-type': 'application/json' },
+      }),
+      await send('/v1/list_groups', {
+        method: 'POST',
+        body: 'a=b',
+        headers: { 'content-type': 'text/plain' },
+      }),
       await send('/v1/list_groups', { method: 'GET' }),
       await send('/v1/no_such_operation', { method: 'POST' }),
       await send('/v1/', { method: 'POST' }),
@@ -117,7 +140,13 @@ describe('the native routes', () => {
     expect((await running.call('list_groups/more')).status).toBe(404)
     const get = await running.send('/v1/list_groups', { headers: { authorization } })
     expect([get.status, get.headers.get('allow')]).toEqual([405, 'POST'])
-    const types = ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/jsonp', '']
+    const types = [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      'application/jsonp',
+      '',
+    ]
     for (const type of types) {
       const headers = { authorization, 'content-type': type }
       const answer = await running.send('/v1/list_groups', { method: 'POST', headers, body: '{}' })
@@ -157,7 +186,8 @@ describe('the native routes', () => {
       `authorization: Token ${adminKey}`,
       `x-authorization: Bearer ${adminKey}`,
     ]
-    for (const header of malformed) expect([header, statuses(await running.raw(post(header)))]).toEqual([header, [401]])
+    for (const header of malformed)
+      expect([header, statuses(await running.raw(post(header)))]).toEqual([header, [401]])
     const good = `authorization: Bearer ${adminKey}`
     expect(statuses(await running.raw(post(good, good)))).toEqual([401])
     expect(statuses(await running.raw(post(good, 'authorization: Bearer x')))).toEqual([401])
@@ -200,6 +230,9 @@ describe('the native routes', () => {
     const answer = await running.call('create_token', { name: '', colour: 'red' })
     expect(answer.status).toBe(400)
     expect(answer.json.detail).toContain('unknown argument colour')
-    expect(answer.json.issues.map((issue: { path: string[] }) => issue.path[0]).sort()).toEqual(['colour', 'name'])
+    expect(answer.json.issues.map((issue: { path: string[] }) => issue.path[0]).sort()).toEqual([
+      'colour',
+      'name',
+    ])
   })
 })

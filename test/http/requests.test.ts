@@ -11,9 +11,21 @@ describe('odd requests', () => {
   afterAll(() => running.close())
 
   const table: [string, (host: string) => string, number[]][] = [
-    ['both length headers', (h) => `POST /v1/x HTTP/1.1\r\n${h}content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`, [400]],
-    ['two lengths', (h) => `POST /v1/x HTTP/1.1\r\n${h}content-length: 2\r\ncontent-length: 3\r\n\r\n{}`, [400]],
-    ['a bad chunk size', (h) => `POST /health HTTP/1.1\r\n${h}transfer-encoding: chunked\r\n\r\nzz\r\n`, [400, 404]],
+    [
+      'both length headers',
+      (h) => `POST /v1/x HTTP/1.1\r\n${h}content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+      [400],
+    ],
+    [
+      'two lengths',
+      (h) => `POST /v1/x HTTP/1.1\r\n${h}content-length: 2\r\ncontent-length: 3\r\n\r\n{}`,
+      [400],
+    ],
+    [
+      'a bad chunk size',
+      (h) => `POST /health HTTP/1.1\r\n${h}transfer-encoding: chunked\r\n\r\nzz\r\n`,
+      [400, 404],
+    ],
     ['a negative length', (h) => `POST /v1/x HTTP/1.1\r\n${h}content-length: -1\r\n\r\n`, [400]],
     ['a folded header', (h) => `GET /health HTTP/1.1\r\n${h}x: a\r\n b\r\n\r\n`, [400, 200]],
     ['a space before the colon', (h) => `GET /health HTTP/1.1\r\n${h}x : a\r\n\r\n`, [400]],
@@ -37,24 +49,33 @@ describe('odd requests', () => {
     ['TRACE', (h) => `TRACE /health HTTP/1.1\r\n${h}\r\n`, [404, 400]],
     ['CONNECT', (h) => `CONNECT 127.0.0.1:22 HTTP/1.1\r\n${h}\r\n`, [405]],
     ['an asterisk', (h) => `OPTIONS * HTTP/1.1\r\n${h}\r\n`, [400, 404]],
-    ['an upgrade', (h) => `GET /health HTTP/1.1\r\n${h}connection: upgrade\r\nupgrade: websocket\r\n\r\n`, [200]],
+    [
+      'an upgrade',
+      (h) => `GET /health HTTP/1.1\r\n${h}connection: upgrade\r\nupgrade: websocket\r\n\r\n`,
+      [200],
+    ],
     ['an expectation nobody knows', (h) => `GET /health HTTP/1.1\r\n${h}expect: miracles\r\n\r\n`, [417]],
     ['__proto__ as a path', (h) => `POST /v1/__proto__ HTTP/1.1\r\n${h}\r\n`, [401]],
   ]
 
-  it.each(table)('R25: %s is answered with 4xx or closed, or is harmless, and nothing breaks', async (_, bytes, allowed) => {
-    const heard = await running.raw(bytes(`host: 127.0.0.1:${running.port}\r\n`))
-    const found = statuses(heard)
-    expect(found.length).toBeLessThanOrEqual(1)
-    expect([...allowed, undefined]).toContain(found[0])
-    expect(heard).not.toMatch(/\bat \S+ \(|node_modules|HPE_/)
-    expect((await running.send('/health')).status).toBe(200)
-  })
+  it.each(table)(
+    'R25: %s is answered with 4xx or closed, or is harmless, and nothing breaks',
+    async (_, bytes, allowed) => {
+      const heard = await running.raw(bytes(`host: 127.0.0.1:${running.port}\r\n`))
+      const found = statuses(heard)
+      expect(found.length).toBeLessThanOrEqual(1)
+      expect([...allowed, undefined]).toContain(found[0])
+      expect(heard).not.toMatch(/\bat \S+ \(|node_modules|HPE_/)
+      expect((await running.send('/health')).status).toBe(200)
+    },
+  )
 
   it('R25: a request hidden in the body of another is not answered', async () => {
     const hidden = `GET /health HTTP/1.1\r\nhost: 127.0.0.1:${running.port}\r\n\r\n`
     const head = `POST /v1/list_groups HTTP/1.1\r\nhost: 127.0.0.1:${running.port}\r\nauthorization: Bearer ${running.adminKey}`
-    const heard = await running.raw(`${head}\r\ncontent-type: application/json\r\ncontent-length: ${hidden.length}\r\n\r\n${hidden}`)
+    const heard = await running.raw(
+      `${head}\r\ncontent-type: application/json\r\ncontent-length: ${hidden.length}\r\n\r\n${hidden}`,
+    )
     expect(statuses(heard)).toEqual([400])
   })
 

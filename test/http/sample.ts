@@ -40,7 +40,9 @@ function sample(schema: Schema): unknown {
   if (schema.anyOf !== undefined) return sample(schema.anyOf[0] ?? {})
   switch (schema.type) {
     case 'object':
-      return Object.fromEntries((schema.required ?? []).map((name) => [name, sample(schema.properties?.[name] ?? {})]))
+      return Object.fromEntries(
+        (schema.required ?? []).map((name) => [name, sample(schema.properties?.[name] ?? {})]),
+      )
     case 'array':
       return Array.from({ length: schema.minItems ?? 0 }, () => sample(schema.items ?? {}))
     case 'integer':

@@ -62,7 +62,12 @@ export async function openServing(database: Database, options: Partial<ServeOpti
     const response = await fetch(`http://127.0.0.1:${port}${path}`, init)
     const text = await response.text()
     const isJson = response.headers.get('content-type')?.startsWith('application/json') === true
-    return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined }
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      json: isJson ? JSON.parse(text) : undefined,
+    }
   }
   return {
     url: served.url,
@@ -106,7 +111,9 @@ export function exchange(port: number, bytes: string | Buffer): Promise<string> 
 
 /** The statuses of the answers in what a socket heard. */
 export function statuses(heard: string): number[] {
-  return [...heard.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status)).filter((status) => status !== 100)
+  return [...heard.matchAll(/HTTP\/1\.1 (\d{3}) /g)]
+    .map(([, status]) => Number(status))
+    .filter((status) => status !== 100)
 }
 
 /** A request as it goes over the wire, closed after its answer. */

@@ -225,6 +225,19 @@ describe('R17: answers never cross and none is left out', () => {
     lock.release()
   })
 
+  it('a server that closes lets a call in flight end first', async () => {
+    await start()
+    const key = await server.key('operator')
+    const lock = holdLock(server.instance)
+    const running = server.send(key, rpcCall(1, 'create_token', { name: 'in time' }), bothTypes)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    setTimeout(lock.release, 300)
+    await server.closeMcp()
+    expect(await (await running).json()).toMatchObject({
+      result: { structuredContent: { token: { name: 'in time' } } },
+    })
+  })
+
   it('an id that is still in use in its session is refused, so that the first call keeps its answer', async () => {
     await start()
     const key = await server.key('operator')

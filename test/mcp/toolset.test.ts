@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { secrets } from '../../src/core/fields.ts'
 import type { AnyOperation } from '../../src/core/operation.ts'
 import { instructions } from '../../src/mcp/instructions.ts'
-import type { JsonSchema } from '../../src/mcp/schema.ts'
+import { type JsonSchema, modelInput } from '../../src/mcp/schema.ts'
 import { makeTable, type Tool, toolsFor } from '../../src/mcp/table.ts'
 import { chosen } from '../../src/mcp/toolsets.ts'
 import { operations, toolsets } from '../../tools/index.ts'
@@ -126,7 +126,7 @@ describe.each(everything.map((operation) => [operation.name, operation] as const
       )
       expect(annotations.openWorldHint).toBe(false)
       expect(annotations.readOnlyHint).toBe(operation.effect === 'read')
-      expect(annotations.destructiveHint).toBe(operation.effect === 'destroy')
+      expect(annotations.destructiveHint).toBe(['change', 'destroy'].includes(operation.effect))
       expect(outputSchema.type).toBe('object')
       expect(Object.keys(properties(outputSchema)).length).toBeGreaterThan(0)
     })
@@ -136,19 +136,36 @@ describe.each(everything.map((operation) => [operation.name, operation] as const
       const required = new Set((tool.inputSchema['required'] as string[] | undefined) ?? [])
       for (const parameter of secretParameters(operation)) {
         expect(required.has(parameter), parameter).toBe(false)
-        expect(Object.keys(properties(tool.inputSchema)), parameter).toContain(`${parameter}_id`)
+        const around = aroundSecrets[parameter]
+        expect(around, parameter).toBeDefined()
+        expect(around?.(tool), parameter).toBe(true)
       }
     })
   },
 )
 
-it('R8: the check for secret parameters sees the one there is', () => {
-  expect(everything.flatMap(secretParameters)).toEqual(['token'])
+it('R8: the check for secret parameters sees those there are, and a new one has to be named here', () => {
+  expect([...new Set(everything.flatMap(secretParameters))].sort()).toEqual(Object.keys(aroundSecrets).sort())
 })
+
+it('R7: a password of a person is no parameter for a model, and is refused by name if one is sent', () => {
+  const { input } = operations.find(({ name }) => name === 'create_user')!
+  expect(Object.keys(input.shape)).toContain('password')
+  expect(Object.keys(modelInput(input).shape)).toEqual(['email', 'name'])
+  expect(modelInput(input).safeParse({ email: 'a@example.com', password: 'x'.repeat(12) }).success).toBe(
+    false,
+  )
+})
+
+/** How each parameter that can hold a secret is done without, and that its tool says so. */
+const aroundSecrets: Record<string, (tool: Tool) => boolean> = {
+  token: ({ inputSchema, description }) =>
+    'token_id' in properties(inputSchema) && description.includes('Prefer token_id'),
+}
 
 /** Parameters that hold a secret, by mark or by name; an idempotency key is chosen by the caller and opens nothing. */
 function secretParameters({ input }: AnyOperation): string[] {
-  return Object.entries(input.shape as Record<string, z.ZodType>)
+  return Object.entries(modelInput(input).shape as Record<string, z.ZodType>)
     .filter(([name, schema]) => {
       const inner = schema instanceof z.ZodOptional ? (schema.unwrap() as z.ZodType) : schema
       if (secrets.has(schema) || secrets.has(inner)) return true

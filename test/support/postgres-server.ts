@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +13,21 @@ declare module 'vitest' {
 
 /** Starts one real PostgreSQL for the whole run; each test makes a database of its own in it. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const server = await startPostgres()
+  project.provide('postgresUrl', server.url)
+  return server.stop
+}
+
+export interface PostgresServer {
+  /** Without the database. */
+  url: string
+  stop(): Promise<void>
+  /** Stops all its processes where they stand, as a dead network would look; `thaw` lets them go on. */
+  freeze(): { thaw(): void }
+}
+
+/** Starts a PostgreSQL of one's own, for tests that stop it. */
+export async function startPostgres(): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'tokenwright-pg-'))
   chmodSync(folder, 0o777)
   const port = await freePort()
@@ -29,10 +44,29 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   })
   await server.initialise()
   await server.start()
-  project.provide('postgresUrl', `postgres://postgres:postgres@127.0.0.1:${port}`)
-  return async () => {
-    await server.stop()
-    rmSync(folder, { recursive: true, force: true })
+  let running = true
+  return {
+    url: `postgres://postgres:postgres@127.0.0.1:${port}`,
+    async stop() {
+      if (!running) return
+      running = false
+      await server.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+    freeze() {
+      const main = Number(readFileSync(join(folder, 'data', 'postmaster.pid'), 'utf8').split('\n')[0])
+      const children = readFileSync(`/proc/${main}/task/${main}/children`, 'utf8')
+        .trim()
+        .split(' ')
+        .map(Number)
+      const all = [main, ...children]
+      for (const pid of all) process.kill(pid, 'SIGSTOP')
+      return {
+        thaw() {
+          for (const pid of all.reverse()) process.kill(pid, 'SIGCONT')
+        },
+      }
+    },
   }
 }
 

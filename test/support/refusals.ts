@@ -26,7 +26,10 @@ export function refusesOthersAndBadInput(instance: () => Instance, table: Row[])
       ]
       const actors = await Promise.all(planted.map(({ secret }) => actor(secret)))
       const userKeyMay = ['servers:read', 'projects:read'].includes(operation.permission)
-      const others = [...roles.filter((role) => !allowed.includes(role)), ...actors.slice(0, userKeyMay ? 2 : 3)]
+      const others = [
+        ...roles.filter((role) => !allowed.includes(role)),
+        ...actors.slice(0, userKeyMay ? 2 : 3),
+      ]
       for (const other of others) {
         const rows = await trailOf(instance(), async () => {
           expect(await refusal(call(other, operation, good))).toBe('forbidden')
@@ -42,7 +45,8 @@ export function refusesOthersAndBadInput(instance: () => Instance, table: Row[])
   it.each(table.map((row) => ({ ...row, name: row.operation.name })))(
     'R20: $name refuses bad input by the name of the member, and nothing changes',
     async ({ operation, good, bad }) => {
-      const { call } = instance()
+      const { call, core } = instance()
+      await core.uses.flush()
       const before = await contents(instance(), stateTables)
       for (const input of [...bad, { ...good, constructor_name: 1 }]) {
         const { code, field, message } = await refusalError(call('admin', operation, input))

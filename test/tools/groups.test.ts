@@ -31,13 +31,53 @@ describe.each(databases)('groups on $name', (database) => {
   refusesOthersAndBadInput(
     () => instance,
     [
-      { operation: get_group, roles: readers, good: { group_id: 'x' }, bad: [{}, { group_id: '' }, { group_id: 1 }] },
-      { operation: list_groups, roles: readers, good: {}, bad: [{ limit: 0 }, { limit: 101 }, { order: 'up' }, { cursor: '%' }] },
-      { operation: create_group, roles: writers, good: { name: 'g' }, bad: [{}, { name: '' }, { name: text }, { name: 'a\nb' }, { name: 'g', server_ids: 'x' }] },
-      { operation: update_group, roles: writers, good: { group_id: 'x' }, bad: [{}, { group_id: 'x', name: '\u202e' }, { group_id: 'x', name: null }, { group_id: 'x', metadata: [] }] },
-      { operation: delete_group, roles: writers, good: { group_id: 'x' }, bad: [{}, { group_id: null }, { group_id: text }] },
-      { operation: add_group_servers, roles: writers, good: { group_id: 'x', server_ids: [] }, bad: [{ group_id: 'x' }, { group_id: 'x', server_ids: [1] }] },
-      { operation: remove_group_servers, roles: writers, good: { group_id: 'x', server_ids: [] }, bad: [{ group_id: 'x' }, { group_id: 'x', server_ids: '*' }] },
+      {
+        operation: get_group,
+        roles: readers,
+        good: { group_id: 'x' },
+        bad: [{}, { group_id: '' }, { group_id: 1 }],
+      },
+      {
+        operation: list_groups,
+        roles: readers,
+        good: {},
+        bad: [{ limit: 0 }, { limit: 101 }, { order: 'up' }, { cursor: '%' }],
+      },
+      {
+        operation: create_group,
+        roles: writers,
+        good: { name: 'g' },
+        bad: [{}, { name: '' }, { name: text }, { name: 'a\nb' }, { name: 'g', server_ids: 'x' }],
+      },
+      {
+        operation: update_group,
+        roles: writers,
+        good: { group_id: 'x' },
+        bad: [
+          {},
+          { group_id: 'x', name: '\u202e' },
+          { group_id: 'x', name: null },
+          { group_id: 'x', metadata: [] },
+        ],
+      },
+      {
+        operation: delete_group,
+        roles: writers,
+        good: { group_id: 'x' },
+        bad: [{}, { group_id: null }, { group_id: text }],
+      },
+      {
+        operation: add_group_servers,
+        roles: writers,
+        good: { group_id: 'x', server_ids: [] },
+        bad: [{ group_id: 'x' }, { group_id: 'x', server_ids: [1] }],
+      },
+      {
+        operation: remove_group_servers,
+        roles: writers,
+        good: { group_id: 'x', server_ids: [] },
+        bad: [{ group_id: 'x' }, { group_id: 'x', server_ids: '*' }],
+      },
     ],
   )
 
@@ -56,13 +96,24 @@ describe.each(databases)('groups on $name', (database) => {
     const group = await make('before')
     clock.pass(1_000)
     const rows = await trailOf(instance, async () => {
-      const done = await call('operator', update_group, { group_id: group.id, name: 'after', metadata: { tier: 1 } })
-      expect(done).toMatchObject({ changed: true, group: { name: 'after', slug: group.slug, metadata: { tier: 1 }, description: null } })
+      const done = await call('operator', update_group, {
+        group_id: group.id,
+        name: 'after',
+        metadata: { tier: 1 },
+      })
+      expect(done).toMatchObject({
+        changed: true,
+        group: { name: 'after', slug: group.slug, metadata: { tier: 1 }, description: null },
+      })
       expect(done.group.updated_at > group.updated_at).toBe(true)
     })
     expect(rows).toMatchObject([{ action: 'update_group', target_id: group.id, outcome: 'ok' }])
-    expect(await call('operator', update_group, { group_id: group.id, name: 'after' })).toMatchObject({ changed: false })
-    expect(await refusal(call('operator', update_group, { group_id: 'mggr_none', name: 'x' }))).toBe('not_found')
+    expect(await call('operator', update_group, { group_id: group.id, name: 'after' })).toMatchObject({
+      changed: false,
+    })
+    expect(await refusal(call('operator', update_group, { group_id: 'mggr_none', name: 'x' }))).toBe(
+      'not_found',
+    )
   })
 
   it('moves servers in and out, once each, and tokens follow at the next call', async () => {
@@ -70,23 +121,34 @@ describe.each(databases)('groups on $name', (database) => {
     const [one, two] = [await plantServer(instance), await plantServer(instance)]
     const group = await make('moving', [one.id])
     const token = await makeToken(instance, { access: { groups: [group.id] } })
-    const verdict = async (server: string) => (await call('reader', validate_token, { token: token.secret, server })).verdict
+    const verdict = async (server: string) =>
+      (await call('reader', validate_token, { token: token.secret, server })).verdict
     expect([await verdict(one.id), await verdict(two.id)]).toEqual(['valid', 'server_not_in_scope'])
     const rows = await trailOf(instance, async () => {
-      const added = await call('operator', add_group_servers, { group_id: group.id, server_ids: [two.id, two.id, one.id] })
+      const added = await call('operator', add_group_servers, {
+        group_id: group.id,
+        server_ids: [two.id, two.id, one.id],
+      })
       expect(added).toMatchObject({ changed: true, group: { servers: [{ id: one.id }, { id: two.id }] } })
     })
     expect(rows).toMatchObject([{ action: 'add_group_servers', target_id: group.id }])
     expect(rows).toHaveLength(1)
     expect(await verdict(two.id)).toBe('valid')
-    expect(await call('operator', add_group_servers, { group_id: group.id, server_ids: [two.id] })).toMatchObject({ changed: false })
+    expect(
+      await call('operator', add_group_servers, { group_id: group.id, server_ids: [two.id] }),
+    ).toMatchObject({ changed: false })
     const removed = await trailOf(instance, async () => {
-      const done = await call('operator', remove_group_servers, { group_id: group.id, server_ids: [one.id, 'mgsr_none'] })
+      const done = await call('operator', remove_group_servers, {
+        group_id: group.id,
+        server_ids: [one.id, 'mgsr_none'],
+      })
       expect(done).toMatchObject({ changed: true, group: { servers: [{ id: two.id }] } })
     })
     expect(removed).toMatchObject([{ action: 'remove_group_servers', target_id: group.id }])
     expect(await verdict(one.id)).toBe('server_not_in_scope')
-    expect(await call('operator', remove_group_servers, { group_id: group.id, server_ids: [one.id] })).toMatchObject({ changed: false })
+    expect(
+      await call('operator', remove_group_servers, { group_id: group.id, server_ids: [one.id] }),
+    ).toMatchObject({ changed: false })
   })
 
   it('adds nothing at all when one of the servers does not exist', async () => {

@@ -44,18 +44,40 @@ describe.each(databases)('projects on $name', (database) => {
   refusesOthersAndBadInput(
     () => instance,
     [
-      { operation: create_project, roles: writers, good: { name: 'p' }, bad: [{}, { name: '' }, { name: 'proj_0mwrz4t4bIl4gYSrqYqiF6' }, { name: 'p', config_id: 'x' }] },
+      {
+        operation: create_project,
+        roles: writers,
+        good: { name: 'p' },
+        bad: [{}, { name: '' }, { name: 'proj_0mwrz4t4bIl4gYSrqYqiF6' }, { name: 'p', config_id: 'x' }],
+      },
       { operation: get_project, roles: readers, good: { project_id: 'x' }, bad: [{}, { project_id: 0 }] },
       { operation: list_projects, roles: readers, good: {}, bad: [{ limit: -1 }, { user_id: '' }] },
-      { operation: update_project, roles: writers, good: { project_id: 'x' }, bad: [{}, { project_id: 'x', name: null }] },
+      {
+        operation: update_project,
+        roles: writers,
+        good: { project_id: 'x' },
+        bad: [{}, { project_id: 'x', name: null }],
+      },
       { operation: delete_project, roles: writers, good: { project_id: 'x' }, bad: [{}, { project_id: [] }] },
-      { operation: add_project_member, roles: writers, good: both, bad: [{}, { project_id: 'x' }, { ...both, role: 'owner' }] },
+      {
+        operation: add_project_member,
+        roles: writers,
+        good: both,
+        bad: [{}, { project_id: 'x' }, { ...both, role: 'owner' }],
+      },
       { operation: remove_project_member, roles: writers, good: both, bad: [{}, { user_id: 'x' }] },
       {
         operation: set_environment,
         roles: writers,
         good: env,
-        bad: [{ name: 'e' }, { ...env, variables: { A: 1 } }, { ...env, variables: { 'a b': 'x' } }, { ...env, variables: { A: '\u0000' } }, { ...env, variables: { A: 'x'.repeat(8_001) } }, { ...env, is_default: 1 }],
+        bad: [
+          { name: 'e' },
+          { ...env, variables: { A: 1 } },
+          { ...env, variables: { 'a b': 'x' } },
+          { ...env, variables: { A: '\u0000' } },
+          { ...env, variables: { A: 'x'.repeat(8_001) } },
+          { ...env, is_default: 1 },
+        ],
       },
       { operation: delete_environment, roles: writers, good: env, bad: [{}, { project_id: 'x', name: '' }] },
     ],
@@ -78,13 +100,19 @@ describe.each(databases)('projects on $name', (database) => {
     const { call } = instance
     const [one, two] = [await make(), await make()]
     expect(await refusal(call('admin', create_project, { name: one.name }))).toBe('conflict')
-    expect(await refusal(call('admin', update_project, { project_id: two.id, name: one.name }))).toBe('conflict')
+    expect(await refusal(call('admin', update_project, { project_id: two.id, name: one.name }))).toBe(
+      'conflict',
+    )
     await call('admin', delete_project, { project_id: one.id })
     const rows = await trailOf(instance, async () => {
-      expect(await call('admin', update_project, { project_id: two.id, name: one.name })).toMatchObject({ changed: true })
+      expect(await call('admin', update_project, { project_id: two.id, name: one.name })).toMatchObject({
+        changed: true,
+      })
     })
     expect(rows).toMatchObject([{ action: 'update_project', target_id: two.id }])
-    expect(await call('admin', update_project, { project_id: two.id, name: one.name })).toMatchObject({ changed: false })
+    expect(await call('admin', update_project, { project_id: two.id, name: one.name })).toMatchObject({
+      changed: false,
+    })
   })
 
   it('lists projects in pages, of a user, and by text', async () => {
@@ -94,7 +122,11 @@ describe.each(databases)('projects on $name', (database) => {
     expect(mine.projects).toMatchObject([{ id: project_id, member_count: 1, environments: ['development'] }])
     expect(mine.total).toBe(1)
     const first = await call('reader', list_projects, { limit: 1, order: 'asc' })
-    const next = await call('reader', list_projects, { limit: 1, order: 'asc', cursor: first.next_cursor ?? '' })
+    const next = await call('reader', list_projects, {
+      limit: 1,
+      order: 'asc',
+      cursor: first.next_cursor ?? '',
+    })
     expect(next.projects[0]?.id).not.toBe(first.projects[0]?.id)
     expect((await call('reader', list_projects, { text: 'PROJECT 1' })).projects.length).toBeGreaterThan(0)
     expect((await call('reader', list_projects, { text: '%' })).projects).toEqual([])
@@ -103,7 +135,10 @@ describe.each(databases)('projects on $name', (database) => {
   it('deletes a project with its tokens, keys and open links at once, each with a row of its own', async () => {
     const { call, actor } = instance
     const { project_id, user_id } = await withMember()
-    const ours = [await makeToken(instance, { project_id }), await makeToken(instance, { project_id, owner_id: user_id })]
+    const ours = [
+      await makeToken(instance, { project_id }),
+      await makeToken(instance, { project_id, owner_id: user_id }),
+    ]
     const other = await makeToken(instance, { owner_id: user_id })
     const linked = await call('operator', create_token, { name: 'linked', project_id, delivery: 'link' })
     const key = await plantKey(instance, 'management', { role: 'admin', project_id })
@@ -121,7 +156,9 @@ describe.each(databases)('projects on $name', (database) => {
     expect(await Promise.all(ours.map((one) => verdict(one.secret)))).toEqual(['revoked', 'revoked'])
     expect(await verdict(other.secret)).toBe('valid')
     expect(await refusal(actor(key.secret))).toBe('unauthenticated')
-    expect(await refusal(call({ kind: 'nobody' }, redeem_link, { code: linked.delivery.code ?? '' }))).toBe('gone')
+    expect(await refusal(call({ kind: 'nobody' }, redeem_link, { code: linked.delivery.code ?? '' }))).toBe(
+      'gone',
+    )
     expect(await refusal(call('admin', get_project, { project_id }))).toBe('not_found')
     expect(await refusal(call('admin', delete_project, { project_id }))).toBe('not_found')
     expect((await call('reader', list_projects, { user_id })).projects).toEqual([])
@@ -137,7 +174,12 @@ describe.each(databases)('projects on $name', (database) => {
         const batch = Array.from({ length: 500 }, (_, n) => {
           const hash = Buffer.alloc(32)
           hash.writeUInt32BE(at + n)
-          return { ...row, id: `mgtk_${project_id.slice(5, 20)}${at + n}`, secret_hash: hash, previous_hash: null }
+          return {
+            ...row,
+            id: `mgtk_${project_id.slice(5, 20)}${at + n}`,
+            secret_hash: hash,
+            previous_hash: null,
+          }
         })
         await db.insertInto('tokens').values(batch).execute()
       }
@@ -154,11 +196,17 @@ describe.each(databases)('projects on $name', (database) => {
     const { project } = await call('reader', get_project, { project_id })
     expect(project.members.map((one) => one.id)).toEqual([user_id])
     const rows = await trailOf(instance, async () => {
-      expect(await call('admin', add_project_member, { project_id, user_id })).toMatchObject({ changed: false })
+      expect(await call('admin', add_project_member, { project_id, user_id })).toMatchObject({
+        changed: false,
+      })
     })
     expect(rows).toMatchObject([{ action: 'add_project_member', target_id: project_id }])
-    expect(await refusal(call('admin', add_project_member, { project_id, user_id: 'usr_none' }))).toBe('not_found')
-    expect(await refusal(call('admin', add_project_member, { project_id: 'proj_none', user_id }))).toBe('not_found')
+    expect(await refusal(call('admin', add_project_member, { project_id, user_id: 'usr_none' }))).toBe(
+      'not_found',
+    )
+    expect(await refusal(call('admin', add_project_member, { project_id: 'proj_none', user_id }))).toBe(
+      'not_found',
+    )
   })
 
   it('removes a member with the tokens the member has in this project, and with no others', async () => {
@@ -187,7 +235,12 @@ describe.each(databases)('projects on $name', (database) => {
     const { call } = instance
     const { id: project_id } = await make()
     const rows = await trailOf(instance, async () => {
-      await call('admin', set_environment, { project_id, name: 'production', description: 'live', variables: { BASE_URL: 'https://value.example' } })
+      await call('admin', set_environment, {
+        project_id,
+        name: 'production',
+        description: 'live',
+        variables: { BASE_URL: 'https://value.example' },
+      })
     })
     expect(rows).toMatchObject([{ action: 'set_environment', target_id: project_id }])
     expect(rows[0]?.details).toContain('BASE_URL')
@@ -196,7 +249,13 @@ describe.each(databases)('projects on $name', (database) => {
     const done = await call('admin', set_environment, { project_id, name: 'production', is_default: true })
     expect(done.project.environments).toMatchObject([
       { name: 'development', is_default: false },
-      { id: before?.id, name: 'production', is_default: true, description: 'live', variables: { BASE_URL: 'https://value.example' } },
+      {
+        id: before?.id,
+        name: 'production',
+        is_default: true,
+        description: 'live',
+        variables: { BASE_URL: 'https://value.example' },
+      },
     ])
     const same = await call('admin', set_environment, { project_id, name: 'production', is_default: true })
     expect(same.changed).toBe(false)
@@ -207,9 +266,13 @@ describe.each(databases)('projects on $name', (database) => {
     const { id: project_id } = await make()
     const development = { project_id, name: 'development' }
     await call('admin', set_environment, { project_id, name: 'other' })
-    expect(await refusal(call('admin', set_environment, { ...development, is_default: false }))).toBe('conflict')
+    expect(await refusal(call('admin', set_environment, { ...development, is_default: false }))).toBe(
+      'conflict',
+    )
     expect(await refusal(call('admin', delete_environment, development))).toBe('conflict')
-    const rows = await trailOf(instance, () => call('admin', delete_environment, { project_id, name: 'other' }))
+    const rows = await trailOf(instance, () =>
+      call('admin', delete_environment, { project_id, name: 'other' }),
+    )
     expect(rows).toMatchObject([{ action: 'delete_environment', target_id: project_id }])
     expect(await refusal(call('admin', delete_environment, { project_id, name: 'other' }))).toBe('not_found')
     expect((await call('admin', delete_environment, development)).project.environments).toEqual([])
@@ -222,7 +285,9 @@ describe.each(databases)('projects on $name', (database) => {
     const { id: project_id } = await make()
     for (let n = 1; n < 50; n++) await call('admin', set_environment, { project_id, name: `e${n}` })
     expect(await refusal(call('admin', set_environment, { project_id, name: 'e50' }))).toBe('conflict')
-    expect(await call('admin', set_environment, { project_id, name: 'e49', description: 'x' })).toMatchObject({ changed: true })
+    expect(await call('admin', set_environment, { project_id, name: 'e49', description: 'x' })).toMatchObject(
+      { changed: true },
+    )
   })
 
   it('R15: a key bound to a project knows that project alone, and changes neither others nor the instance', async () => {
@@ -232,7 +297,9 @@ describe.each(databases)('projects on $name', (database) => {
     const { secret } = await plantKey(instance, 'management', { role: 'admin', project_id: mine.project_id })
     const bound = await actor(secret)
     expect((await call(bound, list_projects, {})).projects.map((one) => one.id)).toEqual([mine.project_id])
-    expect(await call(bound, update_project, { project_id: mine.project_id, description: 'own' })).toMatchObject({ changed: true })
+    expect(
+      await call(bound, update_project, { project_id: mine.project_id, description: 'own' }),
+    ).toMatchObject({ changed: true })
     const { project_id, user_id } = theirs
     const unseen = [
       call(bound, get_project, { project_id }),
@@ -256,11 +323,18 @@ describe.each(databases)('projects on $name', (database) => {
     const { call, actor } = instance
     const mine = await withMember()
     const theirs = await withMember()
-    const { secret } = await plantKey(instance, 'user_key', { owner_id: mine.user_id, project_id: mine.project_id })
+    const { secret } = await plantKey(instance, 'user_key', {
+      owner_id: mine.user_id,
+      project_id: mine.project_id,
+    })
     const holder = await actor(secret)
-    expect((await call(holder, get_project, { project_id: mine.project_id })).project.id).toBe(mine.project_id)
+    expect((await call(holder, get_project, { project_id: mine.project_id })).project.id).toBe(
+      mine.project_id,
+    )
     expect(await refusal(call(holder, get_project, { project_id: theirs.project_id }))).toBe('not_found')
     expect((await call(holder, list_projects, {})).projects).toHaveLength(1)
-    expect(await refusal(call(holder, update_project, { project_id: mine.project_id, name: 'x' }))).toBe('forbidden')
+    expect(await refusal(call(holder, update_project, { project_id: mine.project_id, name: 'x' }))).toBe(
+      'forbidden',
+    )
   })
 })

@@ -27,10 +27,31 @@ describe.each(databases)('servers on $name', (database) => {
   refusesOthersAndBadInput(
     () => instance,
     [
-      { operation: get_server, roles: readers, good: { server_id: 'x' }, bad: [{}, { server_id: '' }, { server_id: {} }] },
+      {
+        operation: get_server,
+        roles: readers,
+        good: { server_id: 'x' },
+        bad: [{}, { server_id: '' }, { server_id: {} }],
+      },
       { operation: list_servers, roles: readers, good: {}, bad: [{ limit: 1.5 }, { text: '' }] },
-      { operation: create_server, roles: writers, good: {}, bad: [{ name: '' }, { name: 'a\u0000' }, { metadata: 'x' }, { url: 'http://127.0.0.1/' }, { command: 'sh' }] },
-      { operation: update_server, roles: writers, good: { server_id: 'x' }, bad: [{}, { server_id: 'x', slug: 'y' }, { server_id: 'x', name: 5 }] },
+      {
+        operation: create_server,
+        roles: writers,
+        good: {},
+        bad: [
+          { name: '' },
+          { name: 'a\u0000' },
+          { metadata: 'x' },
+          { url: 'http://127.0.0.1/' },
+          { command: 'sh' },
+        ],
+      },
+      {
+        operation: update_server,
+        roles: writers,
+        good: { server_id: 'x' },
+        bad: [{}, { server_id: 'x', slug: 'y' }, { server_id: 'x', name: 5 }],
+      },
       { operation: delete_server, roles: writers, good: { server_id: 'x' }, bad: [{}, { server_id: null }] },
     ],
   )
@@ -53,8 +74,19 @@ describe.each(databases)('servers on $name', (database) => {
     const { call } = instance
     let id = ''
     const rows = await trailOf(instance, async () => {
-      const { server } = await call('admin', create_server, { name: 'Found', description: 'd', metadata: { a: 1 } })
-      expect(server).toMatchObject({ name: 'Found', slug: 'found', description: 'd', metadata: { a: 1 }, status: 'active', config_id: null })
+      const { server } = await call('admin', create_server, {
+        name: 'Found',
+        description: 'd',
+        metadata: { a: 1 },
+      })
+      expect(server).toMatchObject({
+        name: 'Found',
+        slug: 'found',
+        description: 'd',
+        metadata: { a: 1 },
+        status: 'active',
+        config_id: null,
+      })
       id = server.id
     })
     expect(rows).toMatchObject([{ action: 'create_server', target_id: id, outcome: 'ok' }])
@@ -70,11 +102,20 @@ describe.each(databases)('servers on $name', (database) => {
     const { call } = instance
     const server = await make('Old name')
     const rows = await trailOf(instance, async () => {
-      const done = await call('admin', update_server, { server_id: server.id, name: 'New name', description: 'n' })
-      expect(done).toMatchObject({ changed: true, server: { name: 'New name', slug: 'old-name', description: 'n' } })
+      const done = await call('admin', update_server, {
+        server_id: server.id,
+        name: 'New name',
+        description: 'n',
+      })
+      expect(done).toMatchObject({
+        changed: true,
+        server: { name: 'New name', slug: 'old-name', description: 'n' },
+      })
     })
     expect(rows).toMatchObject([{ action: 'update_server', target_id: server.id }])
-    expect(await call('admin', update_server, { server_id: server.id, name: 'New name' })).toMatchObject({ changed: false })
+    expect(await call('admin', update_server, { server_id: server.id, name: 'New name' })).toMatchObject({
+      changed: false,
+    })
     expect(await refusal(call('admin', update_server, { server_id: 'mgsr_none' }))).toBe('not_found')
   })
 
@@ -82,10 +123,14 @@ describe.each(databases)('servers on $name', (database) => {
     const { call } = instance
     const { config_id, server } = await plantProject(instance)
     const other = await plantServer(instance, { config_id, name: 'taken' })
-    expect(await refusal(call('admin', update_server, { server_id: server.id, name: 'taken' }))).toBe('conflict')
+    expect(await refusal(call('admin', update_server, { server_id: server.id, name: 'taken' }))).toBe(
+      'conflict',
+    )
     expect(await refusal(call('admin', update_server, { server_id: server.id, name: null }))).toBe('conflict')
     await call('admin', delete_server, { server_id: other.id })
-    expect(await call('admin', update_server, { server_id: server.id, name: 'taken' })).toMatchObject({ changed: true })
+    expect(await call('admin', update_server, { server_id: server.id, name: 'taken' })).toMatchObject({
+      changed: true,
+    })
   })
 
   it('R16: a deleted server leaves groups, tokens and its configuration, opens no more, and widens nobody', async () => {
@@ -104,7 +149,10 @@ describe.each(databases)('servers on $name', (database) => {
       const asked = await call('reader', validate_token, { token: secret, server: server.slug })
       expect(asked.verdict).toBe('server_not_in_scope')
     }
-    expect((await call('reader', get_token, { token_id: named.id })).token.access).toMatchObject({ all_servers: false, servers: [] })
+    expect((await call('reader', get_token, { token_id: named.id })).token.access).toMatchObject({
+      all_servers: false,
+      servers: [],
+    })
     expect((await call('reader', get_group, { group_id })).group.servers).toEqual([])
     expect((await call('reader', get_server, { server_id: server.id })).server.status).toBe('deleted')
     expect(await refusal(call('admin', delete_server, { server_id: server.id }))).toBe('gone')

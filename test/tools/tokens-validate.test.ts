@@ -341,16 +341,20 @@ describe.each(databases)('validate_token on $name', (database) => {
     const { write } = instance.core.store
     const verdict = async () => (await ask('reader', { token: secret })).verdict
     expect(await verdict()).toBe('valid')
-    await write((db) => users.update(db, {}, project.user_id, { enabled: 0 }))
+    await write((db) =>
+      db.updateTable('users').set({ enabled: 0 }).where('id', '=', project.user_id).execute(),
+    )
     expect(await verdict()).toBe('owner_inactive')
     expect(await refusal(instance.actor(secret).then(() => undefined))).toBe('unauthenticated')
-    await write((db) => users.update(db, {}, project.user_id, { enabled: 1 }))
+    await write((db) =>
+      db.updateTable('users').set({ enabled: 1 }).where('id', '=', project.user_id).execute(),
+    )
     expect(await verdict()).toBe('valid')
     await write((db) => projects.removeMember(db, project.project_id, project.user_id))
     expect(await verdict()).toBe('owner_inactive')
     await write((db) => projects.addMember(db, project.project_id, project.user_id, now))
     expect(await verdict()).toBe('valid')
-    await write((db) => users.remove(db, {}, project.user_id, now))
+    await write((db) => users.remove(db, project.user_id, now))
     expect(await verdict()).toBe('owner_inactive')
   })
 

@@ -21,7 +21,7 @@ export const revoke_token = operation({
   async run(ctx, input) {
     const token = await findToken(ctx, input.token_id)
     const [revoked] = await tokens.revoke(ctx.db, { id: token.id }, ctx.scope, ctx.now)
-    await links.endOf(ctx.db, token.id)
+    await links.endOf(ctx.db, [token.id])
     ctx.note({ changed: revoked !== undefined })
     return { token: await showToken(ctx, revoked ?? token), changed: revoked !== undefined }
   },

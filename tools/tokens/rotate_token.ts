@@ -70,7 +70,7 @@ export const rotate_token = operation({
       { generation },
     )
     if (row === undefined) throw raced(token.id)
-    await links.endOf(ctx.db, token.id)
+    await links.endOf(ctx.db, [token.id])
     await tokens.end(ctx.db, token.id, [token.secret_hash, token.previous_hash], ctx.now)
     ctx.note({ grace_seconds: input.grace_seconds, generation: row.generation, delivery: kind })
     return { token: await showToken(ctx, row), delivery: await handOver(ctx, row.id, secret, kind) }

@@ -11,7 +11,7 @@ export const create_user = operation({
   name: 'create_user',
   title: 'Create a user',
   description:
-    'Creates a person who can own tokens and be a member of projects. An e-mail names one user only, whatever its letter case. Leave the password out unless the user has to sign in; it is never shown again. Then use add_project_member, or owner_id in create_token.',
+    'Creates a person who can own tokens and be a member of projects. An e-mail names one user only, whatever its letter case. A password for signing in is set on the command line or over REST, never in a conversation. Then use add_project_member, or owner_id in create_token.',
   input: z.strictObject({
     email: email.describe('E-mail address; stored in lower case.'),
     name: name.optional().describe('Name of the person.'),

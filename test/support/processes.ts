@@ -1,0 +1,88 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { buildSync } from 'esbuild'
+import type { Task } from './child.ts'
+
+const root = new URL('../..', import.meta.url).pathname
+let bundle: string | undefined
+
+/** Bundles the child once for each test file: a bundle starts in a fraction of the time of the sources. */
+function script(): string {
+  if (bundle === undefined) {
+    // Inside the repository, so that native packages are found from there.
+    bundle = join(root, 'node_modules/.cache/tokenwright-test', `child-${process.pid}.mjs`)
+    buildSync({
+      entryPoints: [join(root, 'test/support/child.ts')],
+      outfile: bundle,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      packages: 'external',
+      logLevel: 'error',
+    })
+  }
+  return bundle
+}
+
+export interface Child {
+  process: ChildProcess
+  /** Every line it said so far, parsed. */
+  said: Record<string, unknown>[]
+  /** Resolves with the line that fits, said already or yet to come; rejects if the child ends without it. */
+  says(fits: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>
+  tell(line: string): void
+  /** Exit code, or the signal that ended it. */
+  ended: Promise<number | string>
+  /** SIGKILL, and waits for the end. */
+  kill(): Promise<void>
+}
+
+/** Starts a process of our program on the same store. */
+export function startChild(task: Task): Child {
+  const child = spawn(process.execPath, [script(), JSON.stringify(task)], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const said: Record<string, unknown>[] = []
+  const waiting = new Set<() => void>()
+  let errors = ''
+  child.stderr.on('data', (chunk) => {
+    errors += String(chunk)
+  })
+  const lines = createInterface({ input: child.stdout })
+  lines.on('line', (line) => {
+    // The last line of a killed process may be cut.
+    if (!line.endsWith('}')) return
+    said.push(JSON.parse(line))
+    for (const wake of waiting) wake()
+  })
+  const ended = once(child, 'close').then(([code, signal]) => {
+    for (const wake of waiting) wake()
+    return (code ?? signal) as number | string
+  })
+  let over = false
+  void ended.then(() => {
+    over = true
+  })
+  return {
+    process: child,
+    said,
+    says: (fits) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const found = said.find(fits)
+          if (found === undefined && !over && child.exitCode === null && child.signalCode === null) return
+          waiting.delete(look)
+          if (found === undefined) reject(new Error(`the child ended without saying it: ${errors}`))
+          else resolve(found)
+        }
+        waiting.add(look)
+        look()
+      }),
+    tell: (line) => void child.stdin.write(`${line}\n`),
+    ended,
+    async kill() {
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
+}

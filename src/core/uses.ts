@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as audit from '../../db/audit.ts'
 import type { FoundToken, Lookups } from '../../db/lookup.ts'
 import type { Store } from '../../db/open.ts'
@@ -17,13 +18,14 @@ export interface Uses {
   note(token: FoundToken, use: Use): void
   /** Records that a secret which is no longer good was tried: whoever holds it may have stolen it (security R44). */
   suspect(hash: Buffer): void
-  /** Resolves when first uses noted so far are stored. */
+  /** Resolves when first uses noted so far are stored, or after 500 ms: a locked store holds no reader up. */
   settled(): Promise<void>
   /** Stores everything noted so far. */
   flush(): Promise<void>
 }
 
 const mostPending = 10_000
+const settlePatience = 500
 
 /** The first use of a secret is stored at once, later ones with the next flush. */
 export function makeUses(
@@ -98,7 +100,7 @@ export function makeUses(
         })
         .catch(onError)
     },
-    settled: () => writing,
+    settled: () => Promise.race([writing, sleep(settlePatience, undefined, { ref: false })]),
     flush,
   }
 }

@@ -58,8 +58,14 @@ export function emptyFolder(): string {
 }
 
 /** Runs a program under umask 000, the worst a shell can have, with none of our settings but the given ones. */
-export function runProgram(main: string, args: readonly string[], { env, input = '' }: RunOptions): Promise<Run> {
-  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TOKENWRIGHT_')))
+export function runProgram(
+  main: string,
+  args: readonly string[],
+  { env, input = '' }: RunOptions,
+): Promise<Run> {
+  const clean = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('TOKENWRIGHT_')),
+  )
   const child = spawn('/bin/sh', ['-c', 'umask 000; exec "$@"', 'sh', process.execPath, main, ...args], {
     env: { ...clean, ...env },
   })

@@ -25,14 +25,24 @@ describe('the command line', () => {
   }
 
   it('creates, lists, rotates and revokes a token, each answer one JSON document', async () => {
-    const made = await bin.json<Made>(['create-token', '--name', 'CI', '--allowed-ips', '10.0.0.0/8', '--allowed-ips', '::1'])
+    const made = await bin.json<Made>([
+      'create-token',
+      '--name',
+      'CI',
+      '--allowed-ips',
+      '10.0.0.0/8',
+      '--allowed-ips',
+      '::1',
+    ])
     expect(made.delivery.secret).toMatch(/^mcpt_\w{43}$/)
     const { token } = made
     const listed = await bin.json<{ tokens: Made['token'][] }>(['list-magic-tokens', '--status', 'active'])
     expect(listed.tokens.map((one) => one.id)).toContain(token.id)
     const rotated = await bin.json<Made>(['rotate-token', '--token-id', token.id])
     expect(rotated.token).toMatchObject({ id: token.id, generation: 2 })
-    const old = await bin.json<{ valid: boolean }>(['validate-token', '--token', '-'], { input: made.delivery.secret })
+    const old = await bin.json<{ valid: boolean }>(['validate-token', '--token', '-'], {
+      input: made.delivery.secret,
+    })
     expect(old.valid).toBe(false)
     await bin.json(['revoke-token', '--token-id', token.id, '--yes'])
     const after = await bin.json<Made>(['get-token', '--token-id', token.id])
@@ -54,9 +64,21 @@ describe('the command line', () => {
     await refused(bin.run(['lst-groups']), 2, /did you mean list-groups/i)
     await refused(bin.run(['get-token']), 2, /--token-id must be given/)
     await refused(bin.run(['list-groups', '--limit', '1.5']), 2, /limit: must be a whole number/)
-    await refused(bin.run(['create-token', '--json-input', '-'], { input: '{"name":"a","nope":1}' }), 2, /unknown argument nope/)
-    await refused(bin.run(['create-token', '--json-input', '-'], { input: `{"name":"${'a'.repeat(300_000)}"}` }), 2, /more than 262144 bytes/)
-    await refused(bin.run(['list-groups'], { env: { TOKENWRIGHT_ROLE: 'root' } }), 2, /^tokenwright: TOKENWRIGHT_ROLE must be one of/)
+    await refused(
+      bin.run(['create-token', '--json-input', '-'], { input: '{"name":"a","nope":1}' }),
+      2,
+      /unknown argument nope/,
+    )
+    await refused(
+      bin.run(['create-token', '--json-input', '-'], { input: `{"name":"${'a'.repeat(300_000)}"}` }),
+      2,
+      /more than 262144 bytes/,
+    )
+    await refused(
+      bin.run(['list-groups'], { env: { TOKENWRIGHT_ROLE: 'root' } }),
+      2,
+      /^tokenwright: TOKENWRIGHT_ROLE must be one of/,
+    )
   })
 
   it('R14: takes no secret on the command line', async () => {
@@ -72,15 +94,30 @@ describe('the command line', () => {
     await refused(bin.run(['get-token', '--token-id', 'mgtk_none']), 5, /No token/)
     await refused(bin.run(['list-groups', '--url', 'http://127.0.0.1:9']), 3, /TOKENWRIGHT_KEY/)
     const env = { TOKENWRIGHT_KEY: 'mcpm_x' }
-    await refused(bin.run(['list-groups', '--url', 'http://127.0.0.1:9'], { env }), 8, /127\.0\.0\.1:9 cannot be reached/)
-    await refused(bin.run(['list-groups', '--url', 'http://127.0.0.1:9', '--data', bin.dataDir]), 2, /exclude each other/)
+    await refused(
+      bin.run(['list-groups', '--url', 'http://127.0.0.1:9'], { env }),
+      8,
+      /127\.0\.0\.1:9 cannot be reached/,
+    )
+    await refused(
+      bin.run(['list-groups', '--url', 'http://127.0.0.1:9', '--data', bin.dataDir]),
+      2,
+      /exclude each other/,
+    )
     const json = await bin.run(['get-token', '--token-id', 'mgtk_none', '--json'])
-    expect(JSON.parse(json.stderr)).toMatchObject({ error: 'not_found', detail: expect.stringMatching(/No token/) })
+    expect(JSON.parse(json.stderr)).toMatchObject({
+      error: 'not_found',
+      detail: expect.stringMatching(/No token/),
+    })
   })
 
   it('destroys nothing without a terminal to ask on or --yes', async () => {
     const { token } = await bin.json<Made>(['create-token', '--name', 'kept'])
-    await refused(bin.run(['revoke-token', '--token-id', token.id]), 2, /"Revoke a token mgtk_\w+" cannot be undone; add --yes/)
+    await refused(
+      bin.run(['revoke-token', '--token-id', token.id]),
+      2,
+      /"Revoke a token mgtk_\w+" cannot be undone; add --yes/,
+    )
     expect((await bin.json<Made>(['get-token', '--token-id', token.id])).token.status).toBe('active')
   })
 
@@ -94,7 +131,14 @@ describe('the command line', () => {
   })
 
   it('makes, lists and revokes management keys, and knows the last admin key', async () => {
-    const made = await bin.json<{ key: { id: string; role: string }; secret: string }>(['key', 'create', '--name', 'ci', '--role', 'reader'])
+    const made = await bin.json<{ key: { id: string; role: string }; secret: string }>([
+      'key',
+      'create',
+      '--name',
+      'ci',
+      '--role',
+      'reader',
+    ])
     expect(made.secret).toMatch(/^mcpm_\w{43}$/)
     expect(made.key.role).toBe('reader')
     const { keys } = await bin.json<{ keys: { id: string; role: string }[] }>(['key', 'list'])
@@ -106,17 +150,35 @@ describe('the command line', () => {
   })
 
   it('sets policy by name, and refuses what no setting takes', async () => {
-    const { settings } = await bin.json<{ settings: { max_lifetime_days: number } }>(['settings', 'set', 'max_lifetime_days', '90'])
+    const { settings } = await bin.json<{ settings: { max_lifetime_days: number } }>([
+      'settings',
+      'set',
+      'max_lifetime_days',
+      '90',
+    ])
     expect(settings.max_lifetime_days).toBe(90)
     await bin.json(['settings', 'set', 'max_lifetime_days', 'null'])
-    await refused(bin.run(['settings', 'set', 'max_lifetime', '90']), 2, /There is no setting of that name; there are .*max_lifetime_days/)
+    await refused(
+      bin.run(['settings', 'set', 'max_lifetime', '90']),
+      2,
+      /There is no setting of that name; there are .*max_lifetime_days/,
+    )
     await refused(bin.run(['settings', 'set', 'delivery_kinds', 'link,mail']), 2, /delivery_kinds/)
-    await refused(bin.run(['settings', 'set', 'max_lifetime_days', '90', '--role', 'operator']), 4, /system:write/)
+    await refused(
+      bin.run(['settings', 'set', 'max_lifetime_days', '90', '--role', 'operator']),
+      4,
+      /system:write/,
+    )
   })
 
   it('audit verify proves the trail, and audit list shows who did what', async () => {
     expect(await bin.json(['audit', 'verify'])).toMatchObject({ ok: true })
-    const { events } = await bin.json<{ events: { via: string; action: string }[] }>(['audit', 'list', '--action', 'create_token'])
+    const { events } = await bin.json<{ events: { via: string; action: string }[] }>([
+      'audit',
+      'list',
+      '--action',
+      'create_token',
+    ])
     expect(events[0]).toMatchObject({ via: 'cli', action: 'create_token' })
   })
 

@@ -32,7 +32,8 @@ describe('the first start', () => {
   }
   const at = (dir: string, args: string[], env: Record<string, string> = {}): Promise<Run> =>
     runProgram(bin.main, args, { env: { TOKENWRIGHT_DATA_DIR: dir, ...env } })
-  const keysIn = async (dir: string): Promise<Key[]> => JSON.parse((await at(dir, ['key', 'list'])).stdout).keys
+  const keysIn = async (dir: string): Promise<Key[]> =>
+    JSON.parse((await at(dir, ['key', 'list'])).stdout).keys
 
   it('R3, R14: of 8 at once all succeed, one key and one admin remain, and no output holds the key', async () => {
     const dir = folder()
@@ -49,11 +50,15 @@ describe('the first start', () => {
   it('R14: a key from the environment is the only admin of 8 starts, replaced when it changes, and written nowhere', async () => {
     const dir = folder()
     const first = makeSecret('mcpm')
-    const runs = await Promise.all(eight.map(() => at(dir, ['list-groups'], { TOKENWRIGHT_ADMIN_KEY: first })))
+    const runs = await Promise.all(
+      eight.map(() => at(dir, ['list-groups'], { TOKENWRIGHT_ADMIN_KEY: first })),
+    )
     expect(runs.map((run) => run.code)).toEqual(eight.map(() => 0))
     const second = makeSecret('mcpm')
     const changed = await at(dir, ['key', 'list'], { TOKENWRIGHT_ADMIN_KEY: second })
-    expect(JSON.parse(changed.stdout).keys).toMatchObject([{ role: 'admin', source: 'env', status: 'active' }])
+    expect(JSON.parse(changed.stdout).keys).toMatchObject([
+      { role: 'admin', source: 'env', status: 'active' },
+    ])
     expect(JSON.parse(changed.stdout).keys[0].last4).toBe(second.slice(-4))
     expect(existsSync(join(dir, 'admin.key'))).toBe(false)
     expect([...runs, changed].map((run) => run.stdout + run.stderr).join('')).not.toMatch(anySecret)
@@ -69,7 +74,9 @@ describe('the first start', () => {
     }
     expect(existsSync(join(dir, 'admin.key'))).toBe(false)
     const empty = await at(dir, ['list-groups'], { TOKENWRIGHT_ADMIN_KEY: '' })
-    expect(empty.stderr).toBe('tokenwright: TOKENWRIGHT_ADMIN_KEY is empty; leave it out or give it a value.\n')
+    expect(empty.stderr).toBe(
+      'tokenwright: TOKENWRIGHT_ADMIN_KEY is empty; leave it out or give it a value.\n',
+    )
     expect(empty.code).toBe(2)
   })
 
@@ -82,7 +89,9 @@ describe('the first start', () => {
       expect(run).toMatchObject({ code: 1, stdout: '' })
       expect(run.stderr).toMatch(/^tokenwright: The database exists but its secret.key is missing/)
     }
-    const other = await at(dir, ['list-groups'], { TOKENWRIGHT_SECRET: Buffer.alloc(32, 7).toString('base64url') })
+    const other = await at(dir, ['list-groups'], {
+      TOKENWRIGHT_SECRET: Buffer.alloc(32, 7).toString('base64url'),
+    })
     expect(other.stderr).toMatch(/^tokenwright: TOKENWRIGHT_SECRET does not belong to this database/)
     expect(existsSync(join(dir, 'secret.key'))).toBe(false)
   })
@@ -90,8 +99,13 @@ describe('the first start', () => {
   it('a folder that cannot be used and a store that is away are told by name, with the setting to check', async () => {
     const dir = folder()
     const file = await at(dir, ['list-groups', '--data', bin.main])
-    expect(file).toMatchObject({ code: 1, stderr: 'tokenwright: The data folder is a file. Check --data and TOKENWRIGHT_DATA_DIR.\n' })
-    const away = await at(dir, ['list-groups'], { TOKENWRIGHT_DATABASE_URL: 'postgres://user:pa55word@127.0.0.1:9/x' })
+    expect(file).toMatchObject({
+      code: 1,
+      stderr: 'tokenwright: The data folder is a file. Check --data and TOKENWRIGHT_DATA_DIR.\n',
+    })
+    const away = await at(dir, ['list-groups'], {
+      TOKENWRIGHT_DATABASE_URL: 'postgres://user:pa55word@127.0.0.1:9/x',
+    })
     expect(away.code).toBe(8)
     expect(away.stderr).toMatch(/^tokenwright: The token store cannot be opened \(ECONNREFUSED\)/)
     expect(away.stderr).not.toContain('pa55word')

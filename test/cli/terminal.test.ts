@@ -6,7 +6,8 @@ import { type Bin, openBin } from './bin.ts'
 const hasTmux = spawnSync('tmux', ['-V']).status === 0
 
 it('a terminal multiplexer is there to test terminals with, at least in continuous integration', () => {
-  if (!hasTmux) console.warn('tmux is not installed: how the command line behaves on a terminal is not tested')
+  if (!hasTmux)
+    console.warn('tmux is not installed: how the command line behaves on a terminal is not tested')
   expect(hasTmux || process.env['CI'] !== 'true').toBe(true)
 })
 
@@ -22,7 +23,11 @@ describe.runIf(hasTmux)('the command line on a terminal', () => {
   })
 
   /** Runs it in a terminal of that width, types the answers one after the other and answers what the screen showed. */
-  async function onTerminal(args: string[], width: number, answers: [after: RegExp, type: string][] = []): Promise<string> {
+  async function onTerminal(
+    args: string[],
+    width: number,
+    answers: [after: RegExp, type: string][] = [],
+  ): Promise<string> {
     const quoted = [process.execPath, bin.main, ...args].map((part) => `'${part}'`).join(' ')
     const script = `TOKENWRIGHT_DATA_DIR='${bin.dataDir}' ${quoted}; echo "exit=$?"; sleep 30`
     const tmux = (...command: string[]) => execFileSync('tmux', ['-L', socket, ...command]).toString()
@@ -60,7 +65,9 @@ describe.runIf(hasTmux)('the command line on a terminal', () => {
     const screen = await onTerminal(['list-magic-tokens'], 90)
     expect(screen).toMatch(/^id +name +status +expires_at/m)
     expect(screen).toMatch(/^mgtk_\w{22} +On screen +active +\d{4}-\d\d-\d\d \d\d:\d\dZ/m)
-    expect(screen).toMatch(/Not shown: .*--json/)
+    const narrow = await onTerminal(['list-magic-tokens'], 60)
+    expect(narrow).toMatch(/^mgtk_\w{22} /m)
+    expect(narrow).toMatch(/Not shown: .*last4\. Use --json/)
   })
 
   it('asks before it destroys, names what, and takes only yes', async () => {
@@ -75,7 +82,13 @@ describe.runIf(hasTmux)('the command line on a terminal', () => {
   })
 
   it('R7: claim asks for the code without showing it', async () => {
-    const made = await bin.json<{ delivery: { code: string } }>(['create-token', '--name', 'linked', '--delivery', 'link'])
+    const made = await bin.json<{ delivery: { code: string } }>([
+      'create-token',
+      '--name',
+      'linked',
+      '--delivery',
+      'link',
+    ])
     const screen = await onTerminal(['claim'], 120, [[/code:/, made.delivery.code]])
     expect(screen).not.toContain(made.delivery.code)
     expect(screen).toMatch(/^ {2}mcpt_\w{43}$/m)

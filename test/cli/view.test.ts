@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { view } from '../../src/cli/print.ts'
+import { told } from '../../src/cli/run.ts'
+import { jsonText, visible } from '../../src/cli/text.ts'
+import { secretString } from '../../src/core/fields.ts'
+import { operation } from '../../src/core/operation.ts'
+
+const hostile = 'a\u001b[2Jb\u202ec\nd\u009be'
+
+const list = operation({
+  name: 'list_things',
+  title: 'List things',
+  description: '',
+  input: z.strictObject({}),
+  output: z.object({
+    things: z.array(z.object({ id: z.string(), name: z.string(), pin: secretString('s') })),
+  }),
+  permission: 'public',
+  effect: 'read',
+  run: async () => ({ things: [] }),
+})
+
+describe('what the command line shows', () => {
+  it('R54: text others wrote cannot steer the terminal, in tables, errors and JSON alike', () => {
+    const steering = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/
+    const table = view(list, { things: [{ id: '1', name: hostile, pin: 'x' }] }, 80, false)
+    for (const text of [
+      visible(hostile),
+      table,
+      told({ code: 'conflict', message: hostile }, false),
+      jsonText({ hostile }),
+    ]) {
+      expect(text).not.toMatch(steering)
+    }
+    expect(table.trim().split('\n')).toHaveLength(2)
+    expect(JSON.parse(jsonText({ hostile }))).toEqual({ hostile })
+  })
+
+  it('R53: secrets have no place in a table', () => {
+    const table = view(list, { things: [{ id: '1', name: 'a', pin: 'hunter22' }] }, 80, false)
+    expect(table).toContain('[secret]')
+    expect(table).not.toContain('hunter22')
+  })
+
+  it.each([40, 80, 120])('no line of a table is wider than %i columns, and ids are never cut', (columns) => {
+    const id = 'mgtk_03528HVlJojGSe1AB1Ipb3'
+    const things = [
+      { id, name: 'n'.repeat(200), pin: 'x' },
+      { id, name: 'short', pin: 'x' },
+    ]
+    const lines = view(list, { things }, columns, false)
+      .split('\n')
+      .filter((line) => line.startsWith('mgtk'))
+    expect(lines).toHaveLength(2)
+    for (const line of lines) {
+      expect([...line].length).toBeLessThanOrEqual(columns)
+      expect(line).toContain(id)
+    }
+  })
+
+  it('says so when a list is empty', () => {
+    expect(view(list, { things: [] }, 80, false)).toBe('No things.\n')
+  })
+})

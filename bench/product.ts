@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Target } from './lib/load.ts'
@@ -27,10 +27,13 @@ export const product: Subject = {
 async function startServer(dataDir: string, databaseUrl?: string): Promise<RunningServer> {
   mkdirSync(dataDir, { recursive: true })
   const store = databaseUrl === undefined ? {} : { TOKENWRIGHT_DATABASE_URL: databaseUrl }
+  const log = join(dataDir, 'serve.log')
   const child = spawn(process.execPath, [main, 'serve', '--data', dataDir, '--port', '0'], {
     env: { ...process.env, NODE_ENV: 'production', ...store },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // To a file: a pipe would have this process read a line per request on the same two cores.
+    stdio: ['ignore', 'pipe', openSync(log, 'a')],
   })
+  process.once('exit', () => child.kill())
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     child.kill('SIGTERM')
@@ -41,14 +44,14 @@ async function startServer(dataDir: string, databaseUrl?: string): Promise<Runni
   const giveUp = setTimeout(() => child.kill('SIGKILL'), 30_000)
   let told = ''
   const url = await new Promise<string>((resolve, reject) => {
-    for (const stream of [child.stdout, child.stderr]) {
-      createInterface({ input: stream }).on('line', (line) => {
-        told = `${told}\n${line}`.slice(-2_000)
-        const found = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0]
-        if (found !== undefined) resolve(found)
-      })
-    }
-    child.on('close', (code) => reject(new Error(`serve ended with ${code}:${told}`)))
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      told = `${told}\n${line}`.slice(-2_000)
+      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0]
+      if (found !== undefined) resolve(found)
+    })
+    child.on('close', (code) =>
+      reject(new Error(`serve ended with ${code}:${told}${readFileSync(log, 'utf8').slice(-2_000)}`)),
+    )
   })
   clearTimeout(giveUp)
   const admin = readFileSync(join(dataDir, 'admin.key'), 'latin1').trim()
@@ -57,7 +60,8 @@ async function startServer(dataDir: string, databaseUrl?: string): Promise<Runni
     headers: { 'content-type': 'application/json', authorization: `Bearer ${admin}` },
     body: JSON.stringify({ name: 'bench', role: 'validator' }),
   })
-  const { secret: key } = (await response.json()) as { secret: string }
+  const { secret: key, detail } = (await response.json()) as { secret?: string; detail?: string }
+  if (key === undefined) throw new Error(`no validator key: ${response.status} ${detail}`)
   return { url, port: Number(new URL(url).port), pid: child.pid ?? 0, key, stop }
 }
 

@@ -22,7 +22,7 @@ import { standIn } from './stand-in.ts'
 
 const all: Row[] = [verify, http, peers, mcp, write, growth, start, revoke]
 const sizes = [1_000, 100_000, 1_000_000]
-const whole: Plan = { rounds: 5, warmupMs: 800, durationMs: 3_000, sizes, spawns: 15, revocations: 1_000 }
+const whole: Plan = { rounds: 5, warmupMs: 700, durationMs: 2_500, sizes, spawns: 15, revocations: 1_000 }
 const quick: Plan = {
   rounds: 3,
   warmupMs: 300,
@@ -46,6 +46,8 @@ async function main(): Promise<void> {
   const here = dirname(fileURLToPath(import.meta.url))
   const root = join(here, '.data', String(process.pid))
   const from = performance.now()
+  process.once('exit', () => rmSync(root, { recursive: true, force: true }))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
   await compile()
   await checkPeers(join(root, 'check'))
   const loader = startLoader()
@@ -75,7 +77,6 @@ async function main(): Promise<void> {
     if (failures.length > 0) process.exitCode = 1
   } finally {
     await loader.stop()
-    rmSync(root, { recursive: true, force: true })
   }
 }
 

@@ -20,7 +20,6 @@ export interface FoundToken {
   generation: number
   secret_hash: Buffer
   secret_used_at: string | null
-  previous_hash: Buffer | null
   previous_until: string | null
   previous_used_at: string | null
   owner_active: number
@@ -40,7 +39,10 @@ export interface Lookups {
 /** Prepares them all on the store's own look-up connection. */
 export function prepareLookups(store: Store): Lookups {
   return {
-    bySecret: store.prepare((db) => found(db).where('tokens.secret_hash', '=', slot(0))),
+    bySecret: remembering(
+      store,
+      store.prepare((db) => found(db).where('tokens.secret_hash', '=', slot(0))),
+    ),
     byPrevious: store.prepare((db) => found(db).where('tokens.previous_hash', '=', slot(0))),
     byId: store.prepare((db) => found(db).where('tokens.id', '=', slot(0))),
     reached: store.prepare(reached),
@@ -51,15 +53,14 @@ export function prepareLookups(store: Store): Lookups {
 }
 
 /** An owner counts as active while enabled and, for a token bound to a project, a member of it. */
-const ownerActive = sql<number>`case when tokens.owner_id is null then 1
-  when users.enabled = 1 and users.deleted_at is null and (tokens.project_id is null or exists (
-    select 1 from project_members m where m.project_id = tokens.project_id and m.user_id = tokens.owner_id))
-  then 1 else 0 end`
+const ownerActive = sql<number>`case when tokens.owner_id is null or exists (
+  select 1 from users u where u.id = tokens.owner_id and u.enabled = 1 and u.deleted_at is null
+  and (tokens.project_id is null or exists (select 1 from project_members m
+    where m.project_id = tokens.project_id and m.user_id = tokens.owner_id))) then 1 else 0 end`
 
 function found(db: Db) {
   return db
     .selectFrom('tokens')
-    .leftJoin('users', 'users.id', 'tokens.owner_id')
     .select([
       'tokens.id',
       'tokens.kind',
@@ -77,11 +78,40 @@ function found(db: Db) {
       'tokens.generation',
       'tokens.secret_hash',
       'tokens.secret_used_at',
-      'tokens.previous_hash',
       'tokens.previous_until',
       'tokens.previous_used_at',
       ownerActive.as('owner_active'),
     ])
+}
+
+/** Rows remembered at most: the tokens in use, not the tokens there are. */
+const mostRemembered = 20_000
+
+/**
+ * Answers from memory while the store is at the version it was read at: the next commit by anybody ends it all, so a
+ * revocation acts on the next request (security R46). Where the store has no version, nothing is remembered.
+ */
+function remembering(store: Store, find: Prepared<FoundToken>): Prepared<FoundToken> {
+  const { version } = store
+  if (version === undefined) return find
+  const known = new Map<string, FoundToken>()
+  let at = version()
+  return (args) => {
+    const now = version()
+    if (now !== at) {
+      known.clear()
+      at = now
+    }
+    const key = (args[0] as Buffer).toString('latin1')
+    const row = known.get(key)
+    if (row !== undefined) return row
+    const read = find(args)
+    if (read !== undefined && !(read instanceof Promise)) {
+      if (known.size >= mostRemembered) known.clear()
+      known.set(key, read)
+    }
+    return read
+  }
 }
 
 /** A server in reach: named by the token or a group of it, or any under `all_servers`, and never outside its project. */

@@ -16,6 +16,8 @@ export interface Store {
   write<T>(work: (db: Db) => Promise<T>): Promise<T>
   /** Prepares a query whose parameters are `slot(0)`, `slot(1)`, … on a connection nothing else uses. */
   prepare<Row>(build: (db: Db) => { compile(): CompiledQuery<Row> }): Prepared<Row>
+  /** A number that differs after every commit by anybody, where the store has one that costs nothing. */
+  version?: () => number
   /** Answers if the store can be read now; throws otherwise. */
   ping(): Promise<void>
   close(): Promise<void>

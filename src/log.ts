@@ -10,11 +10,16 @@ const hiddenText: [RegExp, string][] = [
   [/\$argon2[a-z]*\$[^\s"']*/g, '[digest]'],
 ]
 
+/** The length of the shortest text that is hidden: `Bearer` and one character. */
+const shortestHidden = 8
+
+/** Where log lines go: written at once, or, where requests are served, by a write that collects what comes meanwhile. */
+export function standardError(collected: boolean) {
+  return pino.destination({ dest: 2, sync: !collected })
+}
+
 /** The one logger: a JSON object a line on standard error, without secrets at any depth (security R53, R54). */
-export function makeLog(
-  level: string,
-  stream: { write(line: string): void } = pino.destination({ dest: 2, sync: true }),
-): Logger {
+export function makeLog(level: string, stream: { write(line: string): void } = standardError(false)): Logger {
   return pino(
     {
       level,
@@ -37,6 +42,8 @@ export function makeLog(
 
 /** A text without anything that looks like a secret. */
 export function redactText(text: string): string {
+  // Nothing that is hidden is shorter; most strings of a log are.
+  if (text.length < shortestHidden) return text
   return hiddenText.reduce((clean, [pattern, replacement]) => clean.replace(pattern, replacement), text)
 }
 

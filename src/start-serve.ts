@@ -3,14 +3,14 @@ import { join } from 'node:path'
 import { banner } from './cli/banner.ts'
 import type { Launch, Terminal } from './cli/world.ts'
 import { type Config, type Flags, readConfig } from './config.ts'
-import { makeLog } from './log.ts'
+import { makeLog, standardError } from './log.ts'
 import { instanceOf, logFaults, mcpOptions, stopSignal } from './process.ts'
 import { serve } from './serve.ts'
 
 /** Serves HTTP until it is told to stop. */
 export async function serveHttp(flags: Flags, terminal: Terminal, launch: Launch): Promise<void> {
   const config = readConfig('serve', flags)
-  const log = makeLog(config.log_level)
+  const log = makeLog(config.log_level, standardError(true))
   logFaults(log)
   const stopped = stopSignal()
   const { host = '127.0.0.1', port = 8787, public_url, sessions = 'on' } = config
@@ -27,7 +27,7 @@ export async function serveHttp(flags: Flags, terminal: Terminal, launch: Launch
     log,
     ...mcpOptions(config),
   })
-  banner(terminal, { url: server.url, adminKeyFile: keyFile(config), launch })
+  terminal.stdout.write(banner({ url: server.url, adminKeyFile: keyFile(config), launch }, terminal.styled))
   await stopped
   log.info('stopping')
   await server.close()

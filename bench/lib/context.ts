@@ -29,7 +29,7 @@ export interface Context {
   own<T extends Stoppable>(thing: T): T
   /** Stops what was noted. */
   release(): Promise<void>
-  /** A PostgreSQL to measure on as well, for the row that asks for every store. */
+  /** An empty PostgreSQL database, for the row that asks for every store. */
   databaseUrl: string | undefined
   /** A folder of this run that is removed at its end. */
   dir(name: string): string

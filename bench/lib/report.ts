@@ -14,14 +14,20 @@ export interface Report {
 }
 
 export function printTable(lines: Line[]): void {
+  for (const row of table(lines)) console.log(row.join('  '))
+}
+
+/** Head and lines, every cell as wide as its column. */
+function table(lines: Line[]): string[][] {
   const rows = [[...columns], ...lines.map(cells)]
   const widths = columns.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)))
-  for (const row of rows) console.log(row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  '))
+  return rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)))
 }
 
 /** Writes the results; what somebody wrote behind `missed:` stays while the same goal is still missed. */
 export function writeResults(path: string, { lines, failures, seconds, how, notes }: Report): void {
   const causes = existsSync(path) ? causesIn(readFileSync(path, 'utf8')) : new Map<string, string>()
+  const [head = [], ...body] = table(lines)
   const missed = lines.filter(({ met }) => met === 'no')
   const text = [
     '# Benchmark results',
@@ -33,12 +39,12 @@ export function writeResults(path: string, { lines, failures, seconds, how, note
     `- Node ${process.versions.node}, ${process.platform}`,
     ...notes.map((note) => `- ${note}`),
     '',
-    `| ${columns.join(' | ')} |`,
-    `|${' --- |'.repeat(columns.length)}`,
-    ...lines.map((line) => `| ${cells(line).join(' | ')} |`),
+    `| ${head.join(' | ')} |`,
+    `| ${head.map((cell) => '-'.repeat(cell.length)).join(' | ')} |`,
+    ...body.map((row) => `| ${row.join(' | ')} |`),
     '',
-    ...missed.map((line) => `missed: ${key(line)}: ${causes.get(key(line)) ?? ''}`.trimEnd()),
-    ...failures.map((failure) => `failed: ${failure}`),
+    ...missed.map((line) => `- missed: ${key(line)}: ${causes.get(key(line)) ?? ''}`.trimEnd()),
+    ...failures.map((failure) => `- failed: ${failure}`),
   ]
   writeFileSync(path, `${text.join('\n').trimEnd()}\n`)
 }
@@ -53,6 +59,6 @@ function key({ row, work, baseline }: Line): string {
 }
 
 function causesIn(text: string): Map<string, string> {
-  const found = text.matchAll(/^missed: (row .*?): (.+)$/gm)
+  const found = text.matchAll(/^- missed: (row .*?): (.+)$/gm)
   return new Map([...found].map(([, what, cause]) => [what ?? '', cause ?? '']))
 }

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 import { httpSnippet, stdioSnippet } from './clients.ts'
-import type { Launch, Terminal } from './world.ts'
+import type { Launch } from './world.ts'
 
 interface Started {
   /** The server's own address, without a path. */
@@ -10,11 +10,11 @@ interface Started {
   launch: Launch
 }
 
-/** What `serve` prints once it listens: addresses, where the key is, and what to paste into clients. */
-export function banner({ stdout, styled }: Terminal, { url, adminKeyFile, launch }: Started): void {
-  const heading = (text: string) => (styled && stdout.isTTY ? styleText('bold', text) : text)
+/** What `serve` prints once it listens, as text: addresses, where the key is, and what to paste into clients. */
+export function banner({ url, adminKeyFile, launch }: Started, styled: boolean): string {
+  const heading = (text: string) => (styled ? styleText('bold', text) : text)
   const mcp = `${url}/mcp`
-  const lines = [
+  return [
     heading('Tokenwright is running.'),
     '',
     `  MCP          ${mcp}`,
@@ -30,6 +30,5 @@ export function banner({ stdout, styled }: Terminal, { url, adminKeyFile, launch
     'Other clients: tokenwright client-config <client> [--http]. All commands: tokenwright --help.',
     'Ctrl-C stops it.',
     '',
-  ]
-  stdout.write(lines.join('\n'))
+  ].join('\n')
 }

@@ -24,7 +24,10 @@ export interface Uses {
   flush(): Promise<void>
 }
 
-const mostPending = 10_000
+const mostPending = 100_000
+
+/** Few enough that a transaction takes milliseconds. */
+const perTransaction = 100
 const settlePatience = 500
 
 /** The first use of a secret is stored at once, later ones with the next flush. */
@@ -35,28 +38,35 @@ export function makeUses(
   onError: (error: unknown) => void,
 ): Uses {
   let pending = new Map<string, Pending>()
-  const firsts = new Set<string>()
+  /** Secrets whose first use is on its way to the store, by generation. */
+  const firsts = new Map<string, number>()
   let writing: Promise<void> = Promise.resolve()
 
-  function write(batch: Map<string, Pending>): Promise<void> {
+  function write(batch: Pending[]): Promise<void> {
     writing = writing.then(async () => {
-      if (batch.size === 0) return
-      try {
-        await store.write(async (db) => {
-          // As every writer: refuses a newer schema, and two nodes cannot deadlock over the rows.
-          await audit.takeHead(db, store.engine)
-          for (const use of batch.values()) await tokens.recordUse(db, use)
-        })
-      } catch (error) {
-        onError(error)
-        for (const use of batch.values()) add(use)
+      for (let at = 0; at < batch.length; at += perTransaction) {
+        await storeUses(batch.slice(at, at + perTransaction))
+        // Others get their turn between two transactions (security R45).
+        await new Promise((resolve) => setImmediate(resolve))
       }
     })
     return writing
   }
 
-  function add(use: Pending): void {
-    const key = `${use.id} ${use.generation} ${use.previous}`
+  async function storeUses(some: Pending[]): Promise<void> {
+    try {
+      await store.write(async (db) => {
+        // As every writer: refuses a newer schema, and two nodes cannot deadlock over the rows.
+        await audit.takeHead(db, store.engine)
+        for (const use of some) await tokens.recordUse(db, use)
+      })
+    } catch (error) {
+      onError(error)
+      for (const use of some) add(keyOf(use.id, use.previous), use)
+    }
+  }
+
+  function add(key: string, use: Pending): void {
     const known = pending.get(key)
     if (known === undefined) {
       // Bounded, so that a store that is down for hours costs counts and not memory.
@@ -64,33 +74,32 @@ export function makeUses(
       return
     }
     known.count += use.count
-    if (known.at <= use.at) {
-      known.at = use.at
-      known.ip = use.ip
-    }
+    if (known.at > use.at) return
+    known.at = use.at
+    known.ip = use.ip
+    known.generation = use.generation
   }
 
   function flush(): Promise<void> {
-    const batch = pending
+    const batch = [...pending.values()]
     pending = new Map()
     firsts.clear()
     return write(batch)
   }
 
   return {
-    note(token, use) {
-      add({ ...use, id: token.id, generation: token.generation, count: 1 })
-      const unseen = use.previous ? token.previous_used_at === null : token.secret_used_at === null
-      const key = `${token.id} ${token.generation} ${use.previous}`
-      if (!unseen || firsts.has(key)) {
-        if (pending.size >= mostPending) void flush()
-        return
-      }
-      firsts.add(key)
-      const one = pending.get(key)
-      if (one === undefined) return
+    note(token, { at, ip, previous }) {
+      const { id, generation } = token
+      const key = keyOf(id, previous)
+      add(key, { id, generation, at, ip, previous, count: 1 })
+      if (pending.size >= mostPending) void flush()
+      const unseen = previous ? token.previous_used_at === null : token.secret_used_at === null
+      if (!unseen || firsts.get(key) === generation) return
+      firsts.set(key, generation)
+      const first = pending.get(key)
+      if (first === undefined) return
       pending.delete(key)
-      void write(new Map([[key, one]]))
+      void write([first])
     },
     suspect(hash) {
       Promise.resolve()
@@ -103,4 +112,9 @@ export function makeUses(
     settled: () => Promise.race([writing, sleep(settlePatience, undefined, { ref: false })]),
     flush,
   }
+}
+
+/** A token and its predecessor are counted apart. */
+function keyOf(id: string, previous: boolean): string {
+  return previous ? `${id} previous` : id
 }

@@ -32,62 +32,72 @@ export interface Verifier {
 
 /** Builds the one way in which every face and the gateway decide about a secret. */
 export function makeVerifier(lookups: Lookups, pepper: Buffer, uses: Uses, clock: () => number): Verifier {
+  const iso = isoClock(clock)
+
+  async function reach(token: FoundToken, server: string) {
+    const found = await lookups.reached([token.id, token.all_servers, token.project_id, server])
+    return { slug: found?.slug ?? server, reached: found !== undefined }
+  }
+
   async function judged(
     token: FoundToken | undefined,
-    request: Request,
+    { ip, server, tool }: Request,
     now: string,
     predecessor: boolean,
   ): Promise<Verified> {
     const question: Question = { now }
-    if (request.ip !== undefined) question.ip = request.ip
-    if (request.tool !== undefined) question.tool = request.tool
+    if (ip !== undefined) question.ip = ip
+    if (tool !== undefined) question.tool = tool
     if (token === undefined) return { verdict: 'unknown', predecessor, question }
-    if (request.server !== undefined) {
-      const server = await lookups.reached([token.id, token.all_servers, token.project_id, request.server])
-      question.server = { slug: server?.slug ?? request.server, reached: server !== undefined }
-    }
+    if (server !== undefined) question.server = await reach(token, server)
     const candidate = candidateOf(token)
     return { verdict: judge(candidate, question), token, predecessor, candidate, question }
   }
 
-  async function findSecret(secret: string, now: string) {
-    if (!wellFormed(secret)) return undefined
-    const hash = digest(pepper, secret)
-    const current = await lookups.bySecret([hash])
-    if (current !== undefined) {
-      return timingSafeEqual(current.secret_hash, hash) ? { token: current, predecessor: false } : undefined
-    }
+  /** The token whose predecessor this is, while its grace lasts; any other secret that is not good may be stolen. */
+  async function findPredecessor(hash: Buffer, now: string): Promise<FoundToken | undefined> {
     const replaced = await lookups.byPrevious([hash])
-    if (replaced !== undefined && replaced.previous_until !== null && now < replaced.previous_until) {
-      return { token: replaced, predecessor: true }
-    }
+    if (replaced !== undefined && replaced.previous_until !== null && now < replaced.previous_until)
+      return replaced
     uses.suspect(hash)
     return undefined
   }
 
   return {
     async verify(secret, request, options = {}) {
-      const at = clock()
-      const now = new Date(at).toISOString()
-      const found = await findSecret(secret, now)
-      const hidden = found?.token.kind === 'management' && options.management !== true
-      const result = await judged(
-        hidden ? undefined : found?.token,
-        request,
-        now,
-        found?.predecessor ?? false,
-      )
-      if (result.verdict === 'valid' && result.token !== undefined) {
-        uses.note(result.token, { at: now, ip: request.ip ?? null, previous: result.predecessor })
+      const now = iso()
+      if (!wellFormed(secret)) return judged(undefined, request, now, false)
+      const hash = digest(pepper, secret)
+      const row = await lookups.bySecret([hash])
+      const current = row !== undefined && timingSafeEqual(row.secret_hash, hash) ? row : undefined
+      const token = current ?? (await findPredecessor(hash, now))
+      const hidden = token?.kind === 'management' && options.management !== true
+      const predecessor = token !== undefined && current === undefined
+      const result = await judged(hidden ? undefined : token, request, now, predecessor)
+      if (result.verdict === 'valid' && token !== undefined) {
+        uses.note(token, { at: now, ip: request.ip ?? null, previous: predecessor })
       }
       return result
     },
     async inspect(tokenId, request) {
-      await uses.settled()
       const token = await lookups.byId([tokenId])
       const known = token?.kind === 'management' ? undefined : token
-      return judged(known, request, new Date(clock()).toISOString(), false)
+      return judged(known, request, iso(), false)
     },
+  }
+}
+
+/** The clock as ISO text, formatted once a millisecond. */
+function isoClock(clock: () => number): () => string {
+  let at = Number.NaN
+  let text = ''
+  return () => {
+    const now = clock()
+    if (now !== at) {
+      at = now
+      text = new Date(now).toISOString()
+    }
+    return text
   }
 }
 

@@ -42,17 +42,8 @@ describe('client configurations', () => {
   })
 
   it('R14: the banner of serve names the file of the admin key', () => {
-    const written: string[] = []
-    const stdout = {
-      isTTY: false,
-      write: (text: string) => written.push(text) > 0,
-    } as unknown as NodeJS.WriteStream
-    const { stdin, stderr } = process
-    banner(
-      { stdin, stdout, stderr, styled: false },
-      { url: 'http://127.0.0.1:8787', adminKeyFile: '/d/admin.key', launch },
-    )
-    expect(written.join('')).toMatch(/http:\/\/127\.0\.0\.1:8787\/mcp[\s\S]*\/d\/admin\.key/)
+    const text = banner({ url: 'http://127.0.0.1:8787', adminKeyFile: '/d/admin.key', launch }, false)
+    expect(text).toMatch(/http:\/\/127\.0\.0\.1:8787\/mcp[\s\S]*\/d\/admin\.key/)
   })
 
   it('mcp.json.example holds one entry of each kind and no key', () => {

@@ -57,7 +57,8 @@ describe('text as input', () => {
     [{ text: [] }, 'text: must be given once.'],
   ]
   it.each(bad)('%j is refused by name', (texts, sentence) => {
-    expect(() => textInput(input, texts)).toThrow(new AppError('invalid_input', sentence))
+    const field = Object.keys(texts)[0]!
+    expect(() => textInput(input, texts)).toThrow(new AppError('invalid_input', sentence, { field }))
   })
 
   it('knows of each member what help and flags need', () => {

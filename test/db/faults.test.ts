@@ -67,6 +67,10 @@ describe('faults of SQLite', () => {
     await refusedAsUnavailable(instance, secret)
     expect(await refusal(instance.call('operator', create_token, { name: 'x' }))).toBe('unavailable')
     expect(instance.log.join('')).toContain('moved, replaced or deleted')
+    // R1: what is malformed is refused before any look-up, so it needs no store.
+    expect((await asked(instance, `${secret.slice(0, -1)}${secret.endsWith('0') ? '1' : '0'}`)).answer).toBe(
+      'invalid',
+    )
   })
 
   it('R18: a replaced file is unavailable, also when the new one is a good store', async () => {

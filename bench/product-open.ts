@@ -12,7 +12,7 @@ import { create_token } from '../tools/tokens/create_token.ts'
 import { list_magic_tokens } from '../tools/tokens/list_magic_tokens.ts'
 import { revoke_token } from '../tools/tokens/revoke_token.ts'
 import { rotate_token } from '../tools/tokens/rotate_token.ts'
-import { shuffled } from './lib/bare.ts'
+import { shuffled, wideSample } from './lib/bare.ts'
 import type { OpenProduct } from './lib/subject.ts'
 
 const caller: Caller = {
@@ -65,7 +65,7 @@ export async function seedTokens(dataDir: string, count: number): Promise<string
   const row = db.prepare('select * from tokens where id = ?').get(made.token?.id) as Record<string, unknown>
   const columns = Object.keys(row)
   const insert = db.prepare(`insert into tokens (${columns}) values (${columns.map((name) => `@${name}`)})`)
-  const every = Math.max(1, Math.floor(count / 10_000))
+  const every = Math.max(1, Math.floor(count / wideSample))
   const sample: string[] = []
   const now = Date.now()
   db.transaction(() => {
@@ -73,7 +73,7 @@ export async function seedTokens(dataDir: string, count: number): Promise<string
       const secret = makeSecret('mcpt')
       const id = makeId('token', now, 1 + Math.floor(i / 60_000), i % 60_000)
       insert.run({ ...row, ...secretColumns(core.keys, secret), id, name: `token ${i}` })
-      if (i % every === 0 && sample.length < 10_000) sample.push(secret)
+      if (i % every === 0 && sample.length < wideSample) sample.push(secret)
     }
   })()
   db.pragma('wal_checkpoint(truncate)')

@@ -8,7 +8,7 @@ import { openSession } from './lib/mcp.ts'
 import type { Command, RunningServer, Subject } from './lib/subject.ts'
 
 // Not relative to this file, which is bundled elsewhere: npm runs the benchmark in its own folder.
-const main = join(process.cwd(), '.data/dist/main.js')
+const main = join(process.cwd(), '../dist/main.js')
 
 /** The seam: everything that the benchmark knows of Tokenwright is here and in `product-open.ts`. */
 export const product: Subject = {
@@ -44,6 +44,7 @@ async function startServer(dataDir: string, databaseUrl?: string): Promise<Runni
   const giveUp = setTimeout(() => child.kill('SIGKILL'), 30_000)
   let told = ''
   const url = await new Promise<string>((resolve, reject) => {
+    if (child.stdout === null) throw new Error('serve has no output to read its address from')
     createInterface({ input: child.stdout }).on('line', (line) => {
       told = `${told}\n${line}`.slice(-2_000)
       const found = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0]

@@ -4,17 +4,17 @@
 async function main(argv: readonly string[]): Promise<number> {
   try {
     if (argv[0] === 'stdio') {
-      const { serveStandardIo, stdioFlags } = await import('./start-stdio.ts')
+      const { serveStandardIo, stdioFlags } = await import('./start/stdio.ts')
       const flags = stdioFlags(argv.slice(1))
       if (flags !== undefined) {
         await serveStandardIo(flags)
         return 0
       }
     }
-    const { runCommand } = await import('./start-command.ts')
+    const { runCommand } = await import('./start/command.ts')
     return await runCommand(argv)
   } catch (error) {
-    const { startFault } = await import('./start-fault.ts')
+    const { startFault } = await import('./start/fault.ts')
     const { sentence, exit, code } = startFault(error)
     const told = argv.includes('--json')
       ? JSON.stringify({ error: code, detail: sentence })

@@ -11,6 +11,7 @@ import { healthRoutes } from './http/health.ts'
 import { openServer } from './http/server.ts'
 import type { Logger } from './log.ts'
 import { mcpRoutes } from './mcp/http.ts'
+import { mcpFamily } from './mcp/http-refusals.ts'
 import { nativeApi } from './rest/native.ts'
 import { revealRoutes } from './web/reveal.ts'
 
@@ -57,9 +58,13 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     root.route('/', healthRoutes(face))
     root.route('/', revealRoutes(face))
     root.route('/mcp', mcp.app)
-    const server = await openServer({ ...options, face, app: root, raw: nativeApi(face, operations) }).catch(
-      refused,
-    )
+    const server = await openServer({
+      ...options,
+      face,
+      app: root,
+      raw: nativeApi(face, operations),
+      families: [mcpFamily],
+    }).catch(refused)
     url ??= server.url
     await writePublicUrl(app.core, url, publicUrl !== undefined)
     return { url: server.url, adminKeyFile: app.adminKeyFile, close: () => closeAll(server, mcp, app) }

@@ -10,6 +10,9 @@ const schema = `
   create table if not exists audit (seq integer primary key, at text not null, action text not null,
     actor text not null, target text not null, details text not null) strict`
 
+/** So many secrets are drawn from a store: more than a cache of the tokens in use would hold. */
+export const wideSample = 100_000
+
 const pepper = createHmac('sha256', 'bench').update('pepper').digest()
 
 const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
@@ -49,20 +52,20 @@ export function bareVerifier(db: Database.Database): (secret: string) => boolean
   }
 }
 
-/** Inserts `count` tokens at once and answers the secrets of up to 10,000, evenly drawn from them. */
+/** Inserts `count` tokens at once and answers the secrets of up to `wideSample`, evenly drawn from them. */
 export function seedBare(dir: string, count: number): string[] {
   const db = openBare(dir)
   db.pragma('cache_size = -400000')
   const insert = db.prepare('insert into tokens values (?, ?, ?, 1, ?, ?, null, null)')
   const now = new Date().toISOString()
   const expires = new Date(Date.now() + 30 * 86_400_000).toISOString()
-  const every = Math.max(1, Math.floor(count / 10_000))
+  const every = Math.max(1, Math.floor(count / wideSample))
   const sample: string[] = []
   db.transaction(() => {
     for (let i = 0; i < count; i++) {
       const secret = bareSecret()
       insert.run(`mgtk_${String(i).padStart(26, '0')}`, `token ${i}`, bareHash(secret), now, expires)
-      if (i % every === 0 && sample.length < 10_000) sample.push(secret)
+      if (i % every === 0 && sample.length < wideSample) sample.push(secret)
     }
   })()
   db.pragma('wal_checkpoint(truncate)')

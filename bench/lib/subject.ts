@@ -33,7 +33,7 @@ export interface Command {
 /** What is measured: the product, or a stand-in that shows what the benchmark itself costs. */
 export interface Subject {
   name: string
-  /** Inserts live tokens in bulk into a new data folder and answers up to 10,000 secrets, evenly drawn, in random order. */
+  /** Inserts live tokens in bulk into a new data folder and answers up to 100,000 secrets, evenly drawn, in random order. */
   seedTokens(dataDir: string, count: number): Promise<string[]>
   openProduct(dataDir: string, databaseUrl?: string): Promise<OpenProduct>
   startServer(dataDir: string, databaseUrl?: string): Promise<RunningServer>

@@ -9,16 +9,17 @@ export const verify: Row = {
   title: 'verify in process',
   async run(context) {
     const lines: Line[] = []
-    for (const size of context.plan.sizes) lines.push(await atSize(context, size))
-    return lines
+    for (const size of context.plan.sizes) lines.push(await atSize(context, size, 'secrets'))
+    return [...lines, await atSize(context, context.plan.sizes.at(-1) ?? 0, 'wide')]
   },
 }
 
-async function atSize(context: Context, size: number): Promise<Line> {
+async function atSize(context: Context, size: number, used: 'secrets' | 'wide'): Promise<Line> {
   const { plan, subject } = context
   const [ours, bare] = [context.own(startChild('subject')), context.own(startChild('bare'))]
-  await ours.call('open', { subject: subject.name, ...(await context.seedSubject(size)) })
-  await bare.call('open', await context.seedBare(size))
+  const [stored, plain] = [await context.seedSubject(size), await context.seedBare(size)]
+  await ours.call('open', { subject: subject.name, dir: stored.dir, secrets: stored[used] })
+  await bare.call('open', { dir: plain.dir, secrets: plain[used] })
   await ours.call('useAll')
   const run = (child: Child, ms: number) => () => child.call<number>('verify', { ms })
   await run(ours, plan.warmupMs)()
@@ -28,7 +29,7 @@ async function atSize(context: Context, size: number): Promise<Line> {
   await context.release()
   return compare(
     1,
-    `verify in process, ${size.toLocaleString('en')} tokens, last use tracked`,
+    `verify in process, ${size.toLocaleString('en')} tokens, ${stored[used].length.toLocaleString('en')} in use, last use tracked`,
     { name: subject.name, values: rates.ours, unit: '/s' },
     { name: 'HMAC + select', values: rates.bare, unit: '/s' },
     atLeast(0.6),

@@ -16,6 +16,16 @@ import type { HttpEnv, HttpFace } from './types.ts'
 /** A route on Node's own request, asked before the app; true if it takes the request. */
 export type RawRoute = (request: IncomingMessage, response: ServerResponse, facts: Facts) => boolean
 
+/** How a family of routes words a refusal that comes before any code of its own runs (security R32). */
+export interface Family {
+  /** The path it begins at, without a slash at the end. */
+  prefix: string
+  refusal(
+    error: AppError,
+    requestId: string,
+  ): { status: number; body: object; headers: Record<string, string> }
+}
+
 export interface ServerOptions {
   host: string
   /** 0 = any free one. */
@@ -26,6 +36,8 @@ export interface ServerOptions {
   }
   app: Hono<HttpEnv>
   raw?: RawRoute
+  /** Families that do not word refusals as our own routes do. */
+  families?: readonly Family[]
 }
 
 export interface OpenServer {
@@ -80,7 +92,7 @@ function listening(server: Server, { host, port }: ServerOptions): Promise<void>
   })
 }
 
-function handler({ face, app, raw }: ServerOptions, guard: Guard) {
+function handler({ face, app, raw, families = [] }: ServerOptions, guard: Guard) {
   const respond = getRequestListener((request, env) => app.fetch(request, env), {
     // Bodies nobody reads are looked after in `leaveBody`, which stops earlier.
     autoCleanupIncoming: false,
@@ -96,7 +108,8 @@ function handler({ face, app, raw }: ServerOptions, guard: Guard) {
     observe(face, request, response, facts)
     const refused = refusal(request, guard)
     if (refused !== undefined) {
-      const { status, body, headers } = nativeError(refused, facts.requestId)
+      const worded = familyOf(families, request)?.refusal ?? nativeError
+      const { status, body, headers } = worded(refused, facts.requestId)
       answerJson(request, response, status, body, { ...headers, connection: 'close' })
       return
     }
@@ -104,6 +117,11 @@ function handler({ face, app, raw }: ServerOptions, guard: Guard) {
     keepFacts(request, facts)
     void respond(request, response)
   }
+}
+
+function familyOf(families: readonly Family[], { url = '' }: IncomingMessage): Family | undefined {
+  const path = url.split('?', 1)[0] ?? ''
+  return families.find(({ prefix }) => path === prefix || path.startsWith(`${prefix}/`))
 }
 
 function refusal(request: IncomingMessage, guard: Guard): AppError | undefined {

@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import { AppError, type ErrorCode } from '../core/errors.ts'
 import { bearerOf } from '../http/bearer.ts'
 import { nativeError } from '../http/errors.ts'
+import type { Family } from '../http/server.ts'
 import type { HttpEnv } from '../http/types.ts'
 import { internal, rpc, rpcError } from './refusals.ts'
 
@@ -18,10 +19,21 @@ const coded: Partial<Record<ErrorCode, number>> = { invalid_input: rpc.parse, un
 
 /** A request that was refused before any message of it was answered, as JSON-RPC without an id. */
 export function refusedRequest(c: Context<HttpEnv>, error: unknown): Response {
+  const { status, body, headers } = worded(error, c.get('requestId'), bearerOf(c.env.incoming).sent)
+  return jsonAnswer(status, body, headers)
+}
+
+/** The MCP endpoint, for what the server refuses before the endpoint is asked: a foreign Host or Origin, too long a URL. */
+export const mcpFamily: Family = {
+  prefix: '/mcp',
+  refusal: (error, requestId) => worded(error, requestId, false),
+}
+
+function worded(error: unknown, requestId: string, sent: boolean) {
   const known = error instanceof AppError ? error : new AppError('internal', internal)
-  const { status, headers } = nativeError(known, c.get('requestId'), bearerOf(c.env.incoming).sent)
+  const { status, headers } = nativeError(known, requestId, sent)
   const [code, message] = fixed[known.code] ?? [coded[known.code] ?? rpc.request, known.message]
-  return jsonAnswer(status, rpcError(code, message), known.code === 'forbidden' ? {} : headers)
+  return { status, body: rpcError(code, message), headers: known.code === 'forbidden' ? {} : headers }
 }
 
 /** A JSON-RPC error with the HTTP status of the transport's own rules. */

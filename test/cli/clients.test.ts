@@ -50,7 +50,7 @@ describe('client configurations', () => {
     const { mcpServers } = JSON.parse(
       readFileSync(new URL('../../mcp.json.example', import.meta.url), 'utf8'),
     )
-    expect(mcpServers['tokenwright']).toEqual({ command: 'npx', args: ['-y', 'tokenwright', 'stdio'] })
+    expect(mcpServers['tokenwright']).toEqual({ command: 'node', args: ['dist/main.js', 'stdio'] })
     expect(mcpServers['tokenwright-http']).toMatchObject({
       type: 'http',
       url,

@@ -1,3 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Bin, openBin, type Run } from './bin.ts'
 
@@ -79,5 +84,36 @@ describe('tokenwright stdio', () => {
       code: 2,
       stderr: 'tokenwright: TOKENWRIGHT_READ_ONLY must be true or false.\n',
     })
+  })
+
+  it('the stdio entry of mcp.json.example starts a server from a checkout that is installed', async () => {
+    const { mcpServers } = JSON.parse(readFileSync('mcp.json.example', 'utf8'))
+    const { command, args } = mcpServers.tokenwright
+    const transport = new StdioClientTransport({
+      command,
+      args,
+      env: { PATH: process.env['PATH'] ?? '', TOKENWRIGHT_DATA_DIR: bin.dataDir },
+      stderr: 'ignore',
+    })
+    const client = new Client({ name: 'example', version: '1.0.0' })
+    await client.connect(transport)
+    expect((await client.listTools()).tools).toHaveLength(14)
+    await client.close()
+  })
+
+  it('answers the call that is running when it is asked to stop, and exits 0', async () => {
+    const child = spawn(process.execPath, [bin.main, 'stdio', '--data', bin.dataDir])
+    let stdout = ''
+    child.stdout.on('data', (chunk) => (stdout += chunk))
+    // Asked to stop as soon as it can hear it, with the call already in the pipe; asked twice, it would not wait.
+    child.stdout.once('data', () => child.kill('SIGTERM'))
+    const lines = [
+      { id: 1, ...hello },
+      { id: 2, ...call('create_token', { name: 'last' }) },
+    ]
+    child.stdin.write(lines.map((line) => `${JSON.stringify({ jsonrpc: '2.0', ...line })}\n`).join(''))
+    const [code] = await once(child, 'exit')
+    expect(code).toBe(0)
+    expect(stdout).toContain('"id":2')
   })
 })

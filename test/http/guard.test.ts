@@ -72,7 +72,7 @@ describe('Host and Origin', () => {
     for (const hosts of foreignHosts(running.port)) {
       const heard = await running.raw(wire(line, [...hosts, `authorization: Bearer ${running.adminKey}`]))
       expect([hosts, statuses(heard)]).toEqual([hosts, [403]])
-      expect(heard).toContain('{"error":"forbidden","detail":')
+      expect(heard).toContain(line.includes('/mcp') ? '"code":-32003' : '{"error":"forbidden","detail":')
       expect(heard).not.toMatch(/evil|2130706433|0x7f/)
     }
   })
@@ -108,6 +108,14 @@ describe('Host and Origin', () => {
       }
     },
   )
+
+  it('R33: on the MCP endpoint a foreign Origin gets the fixed JSON-RPC body, elsewhere our own', async () => {
+    const hosts = [`host: 127.0.0.1:${running.port}`, 'origin: http://evil.example']
+    expect(await running.raw(wire('POST /mcp HTTP/1.1', hosts))).toContain(
+      '{"jsonrpc":"2.0","error":{"code":-32003,"message":"Forbidden"},"id":null}',
+    )
+    expect(await running.raw(wire('POST /mcpx HTTP/1.1', hosts))).toContain('{"error":"forbidden"')
+  })
 
   it('R22: the listener of a stdio process refuses the same, and serves the page and nothing else', async () => {
     const port = Number(new URL(listener.url).port)

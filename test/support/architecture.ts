@@ -17,7 +17,7 @@ interface Import {
 
 /** Where a file belongs; the first that fits. */
 const layers: [name: string, pattern: RegExp][] = [
-  ['composition', /^src\/(main|app|serve)\.ts$/],
+  ['composition', /^src\/((main|app|serve)\.ts$|start\/)/],
   ['foundation', /^src\/(config|log)\.ts$/],
   ['domain', /^src\/domain\//],
   ['core', /^src\/core\//],

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util'
 import { config as configureZod } from 'zod'
-import { openApp } from './app.ts'
-import { type Flags, readConfig, settingTable } from './config.ts'
-import { makeLog } from './log.ts'
-import { serveStdio } from './mcp/stdio.ts'
+import { openApp } from '../app.ts'
+import { type Flags, readConfig, settingTable } from '../config.ts'
+import { makeLog } from '../log.ts'
+import { serveStdio } from '../mcp/stdio.ts'
 import { instanceOf, logFaults, mcpOptions, stopSignal, userName } from './process.ts'
 import { revealer } from './revealer.ts'
 
@@ -21,7 +21,9 @@ export async function serveStandardIo(flags: Flags): Promise<void> {
     log.info({ file: app.adminKeyFile }, 'first start: the admin key is in this file')
   const options = { core: app.core, role: config.role, user: userName(), log, ...mcpOptions(config) }
   try {
-    await Promise.race([serveStdio(options), stopSignal()])
+    // Being asked to stop is the end of the input: the calls that run are answered first.
+    void stopSignal().then(() => process.stdin.destroy())
+    await serveStdio(options)
   } finally {
     await links.close()
     await app.close()

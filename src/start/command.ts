@@ -1,7 +1,7 @@
-import { openApp } from './app.ts'
-import { isExposed, remoteSession } from './cli/remote.ts'
-import { runCommandLine } from './cli/run.ts'
-import type { Launch, Session, Terminal } from './cli/world.ts'
+import { openApp } from '../app.ts'
+import { isExposed, remoteSession } from '../cli/remote.ts'
+import { runCommandLine } from '../cli/run.ts'
+import type { Launch, Session, Terminal } from '../cli/world.ts'
 import {
   type Config,
   type Flags,
@@ -10,10 +10,10 @@ import {
   readConfig,
   settingTable,
   WrongSetting,
-} from './config.ts'
-import { invoke } from './core/invoke.ts'
-import { makeId } from './domain/id.ts'
-import { makeLog } from './log.ts'
+} from '../config.ts'
+import { invoke } from '../core/invoke.ts'
+import { makeId } from '../domain/id.ts'
+import { makeLog } from '../log.ts'
 import { instanceOf, userName, version } from './process.ts'
 
 /** Runs one command line and answers its exit code. */
@@ -28,8 +28,8 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     processFlags: settingTable,
     connect,
     serve: async (flags: Flags) =>
-      (await import('./start-serve.ts')).serveHttp(flags, terminal, launch(readConfig('serve', flags))),
-    stdio: async (flags: Flags) => (await import('./start-stdio.ts')).serveStandardIo(flags),
+      (await import('./serve.ts')).serveHttp(flags, terminal, launch(readConfig('serve', flags))),
+    stdio: async (flags: Flags) => (await import('./stdio.ts')).serveStandardIo(flags),
     launch(flags: Flags) {
       const config = readConfig('command', flags)
       return {

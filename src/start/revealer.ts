@@ -1,6 +1,6 @@
-import * as settings from '../db/settings.ts'
-import type { Core } from './core/invoke.ts'
-import type { Logger } from './log.ts'
+import * as settings from '../../db/settings.ts'
+import type { Core } from '../core/invoke.ts'
+import type { Logger } from '../log.ts'
 
 /** Where the one-time links of a stdio process lead. */
 export interface Revealer {
@@ -23,7 +23,7 @@ export function revealer(log: Logger): Revealer {
       const { public_url } = await settings.load(core.store.read)
       if (public_url !== null && (await answers(public_url))) return public_url
       try {
-        const { openRevealListener } = await import('./web/loopback.ts')
+        const { openRevealListener } = await import('../web/loopback.ts')
         listener ??= openRevealListener(core, log)
         const { url } = await listener
         return url

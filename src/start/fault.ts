@@ -1,8 +1,8 @@
-import { isUnavailable, NewerSchema } from '../db/errors.ts'
-import { WrongSetting } from './config.ts'
-import { AppError, type ErrorCode } from './core/errors.ts'
-import { StartRefused } from './core/master-key.ts'
-import { redactText } from './log.ts'
+import { isUnavailable, NewerSchema } from '../../db/errors.ts'
+import { WrongSetting } from '../config.ts'
+import { AppError, type ErrorCode } from '../core/errors.ts'
+import { StartRefused } from '../core/master-key.ts'
+import { redactText } from '../log.ts'
 
 /** Why a process could not start or go on: a sentence without paths of ours or secrets, and its exit code. */
 interface StartFault {

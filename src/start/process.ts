@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os'
-import facts from '../package.json' with { type: 'json' }
-import type { Config } from './config.ts'
-import type { Logger } from './log.ts'
+import facts from '../../package.json' with { type: 'json' }
+import type { Config } from '../config.ts'
+import type { Logger } from '../log.ts'
 
 export const { version } = facts
 

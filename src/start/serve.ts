@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { banner } from './cli/banner.ts'
-import type { Launch, Terminal } from './cli/world.ts'
-import { type Config, type Flags, readConfig } from './config.ts'
-import { makeLog, standardError } from './log.ts'
+import { banner } from '../cli/banner.ts'
+import type { Launch, Terminal } from '../cli/world.ts'
+import { type Config, type Flags, readConfig } from '../config.ts'
+import { makeLog, standardError } from '../log.ts'
+import { serve } from '../serve.ts'
 import { instanceOf, logFaults, mcpOptions, stopSignal } from './process.ts'
-import { serve } from './serve.ts'
 
 /** Serves HTTP until it is told to stop. */
 export async function serveHttp(flags: Flags, terminal: Terminal, launch: Launch): Promise<void> {

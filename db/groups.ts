@@ -1,6 +1,6 @@
-import { type Insertable, sql, type Updateable } from 'kysely'
+import type { Insertable, Updateable } from 'kysely'
 import type { Db } from './open.ts'
-import { contains, countCap, type Page } from './page.ts'
+import { countOf, type Page, textIn } from './page.ts'
 import type { GroupRow, GroupTable } from './schema.ts'
 
 export interface GroupFilter {
@@ -94,12 +94,7 @@ export async function removeServers(db: Db, id: string, serverIds: readonly stri
 function filtered(db: Db, { text, deleted }: GroupFilter) {
   let query = db.selectFrom('groups')
   if (deleted !== undefined) query = query.where('deleted_at', deleted ? 'is not' : 'is', null)
-  if (text !== undefined) {
-    const like = contains(text)
-    query = query.where(
-      sql<boolean>`(lower(name) like ${like} escape '\\' or lower(description) like ${like} escape '\\')`,
-    )
-  }
+  if (text !== undefined) query = query.where(textIn(text, ['name', 'description']))
   return query
 }
 
@@ -111,10 +106,5 @@ export async function list(db: Db, filter: GroupFilter, page: Page): Promise<Gro
 
 /** How many groups match; beyond 1,000 null, unless `exact` asks for the whole count. */
 export async function count(db: Db, filter: GroupFilter, exact: boolean): Promise<number | null> {
-  const rows = filtered(db, filter).select('id')
-  const { n } = await db
-    .selectFrom((exact ? rows : rows.limit(countCap + 1)).as('counted'))
-    .select((is) => is.fn.countAll<number>().as('n'))
-    .executeTakeFirstOrThrow()
-  return !exact && n > countCap ? null : n
+  return countOf(db, filtered(db, filter).select('id'), exact)
 }

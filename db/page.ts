@@ -1,3 +1,7 @@
+import { type SelectQueryBuilder, sql } from 'kysely'
+import type { Db } from './open.ts'
+import type { Schema } from './schema.ts'
+
 /** One page of a list in id order: keyset paging neither skips nor repeats while rows are inserted. */
 export interface Page {
   limit: number
@@ -7,13 +11,28 @@ export interface Page {
 }
 
 /**
- * The pattern of a substring match with `%` and `_` as plain characters; use on `lower(column)` with `escape '\\'`.
- * Both databases fold ASCII letters only (SQLite always, PostgreSQL under the collation "C"), so this does too.
+ * Rows with the text in one of the columns, `%` and `_` being plain characters. Both databases fold ASCII letters only
+ * (SQLite always, PostgreSQL under the collation "C"), so this does too.
  */
-export function contains(text: string): string {
+export function textIn(text: string, columns: readonly string[]) {
   const folded = text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
-  return `%${folded.replace(/[\\%_]/g, '\\$&')}%`
+  const like = `%${folded.replace(/[\\%_]/g, '\\$&')}%`
+  const terms = columns.map((column) => sql`lower(${sql.ref(column)}) like ${like} escape '\\'`)
+  return sql<boolean>`(${sql.join(terms, sql` or `)})`
 }
 
 /** Counts are exact up to this many rows. */
-export const countCap = 1_000
+const countCap = 1_000
+
+/** How many rows a query has; beyond 1,000 null, unless `exact` asks for the whole count. */
+export async function countOf<Tables extends keyof Schema>(
+  db: Db,
+  rows: SelectQueryBuilder<Schema, Tables, { id: string }>,
+  exact: boolean,
+): Promise<number | null> {
+  const { n } = await db
+    .selectFrom((exact ? rows : rows.limit(countCap + 1)).as('counted'))
+    .select((is) => is.fn.countAll<number>().as('n'))
+    .executeTakeFirstOrThrow()
+  return !exact && n > countCap ? null : n
+}

@@ -1,6 +1,6 @@
-import { type Insertable, sql, type Updateable } from 'kysely'
+import type { Insertable, Updateable } from 'kysely'
 import type { Db } from './open.ts'
-import { contains, countCap, type Page } from './page.ts'
+import { countOf, type Page, textIn } from './page.ts'
 import type { EnvironmentRow, EnvironmentTable, ProjectRow, ProjectTable } from './schema.ts'
 import { ownProjects, type Scope } from './scope.ts'
 
@@ -150,12 +150,7 @@ export async function removeEnvironment(db: Db, projectId: string, name: string)
 
 function filtered(db: Db, scope: Scope, { text, user_id }: ProjectFilter) {
   let query = db.selectFrom('projects').where('deleted_at', 'is', null).where(ownProjects(scope))
-  if (text !== undefined) {
-    const like = contains(text)
-    query = query.where(
-      sql<boolean>`(lower(name) like ${like} escape '\\' or lower(description) like ${like} escape '\\')`,
-    )
-  }
+  if (text !== undefined) query = query.where(textIn(text, ['projects.name', 'projects.description']))
   if (user_id !== undefined) {
     query = query.where('projects.id', 'in', (is) =>
       is.selectFrom('project_members').select('project_id').where('user_id', '=', user_id),
@@ -181,10 +176,5 @@ export async function count(
   filter: ProjectFilter,
   exact: boolean,
 ): Promise<number | null> {
-  const rows = filtered(db, scope, filter).select('projects.id')
-  const { n } = await db
-    .selectFrom((exact ? rows : rows.limit(countCap + 1)).as('counted'))
-    .select((is) => is.fn.countAll<number>().as('n'))
-    .executeTakeFirstOrThrow()
-  return !exact && n > countCap ? null : n
+  return countOf(db, filtered(db, scope, filter).select('projects.id'), exact)
 }

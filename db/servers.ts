@@ -1,6 +1,6 @@
 import { type Insertable, sql, type Updateable } from 'kysely'
 import type { Db } from './open.ts'
-import { contains, countCap, type Page } from './page.ts'
+import { countOf, type Page, textIn } from './page.ts'
 import type { ServerRow, ServerTable } from './schema.ts'
 import { ownServers, type Scope } from './scope.ts'
 
@@ -103,12 +103,8 @@ function filtered(db: Db, scope: Scope, { text, group_id, deleted }: ServerFilte
       is.selectFrom('group_servers').select('server_id').where('group_id', '=', group_id),
     )
   }
-  if (text !== undefined) {
-    const like = contains(text)
-    query = query.where(
-      sql<boolean>`(lower(name) like ${like} escape '\\' or slug like ${like} escape '\\' or lower(description) like ${like} escape '\\')`,
-    )
-  }
+  if (text !== undefined)
+    query = query.where(textIn(text, ['servers.name', 'servers.slug', 'servers.description']))
   return query
 }
 
@@ -129,10 +125,5 @@ export async function count(
   filter: ServerFilter,
   exact: boolean,
 ): Promise<number | null> {
-  const rows = filtered(db, scope, filter).select('servers.id')
-  const { n } = await db
-    .selectFrom((exact ? rows : rows.limit(countCap + 1)).as('counted'))
-    .select((is) => is.fn.countAll<number>().as('n'))
-    .executeTakeFirstOrThrow()
-  return !exact && n > countCap ? null : n
+  return countOf(db, filtered(db, scope, filter).select('servers.id'), exact)
 }

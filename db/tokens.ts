@@ -1,6 +1,6 @@
 import { type Insertable, sql, type Updateable } from 'kysely'
 import type { Db } from './open.ts'
-import { contains, countCap, type Page } from './page.ts'
+import { countOf, type Page, textIn } from './page.ts'
 import type { NewToken, Schema, TokenRow, TokenTable } from './schema.ts'
 import { ownTokens, type Scope } from './scope.ts'
 
@@ -119,12 +119,7 @@ function filtered(db: Db, scope: Scope, filter: TokenFilter, now: string) {
       is.or([is('last_used_at', 'is', null), is('last_used_at', '<', unused_since)]),
     )
   }
-  if (text !== undefined) {
-    const like = contains(text)
-    query = query.where(
-      sql<boolean>`(lower(name) like ${like} escape '\\' or lower(description) like ${like} escape '\\')`,
-    )
-  }
+  if (text !== undefined) query = query.where(textIn(text, ['tokens.name', 'tokens.description']))
   if (group_id !== undefined) {
     query = query.where('tokens.id', 'in', (is) =>
       is.selectFrom('token_groups').select('token_id').where('group_id', '=', group_id),
@@ -183,13 +178,7 @@ export async function count(
   now: string,
   exact: boolean,
 ): Promise<number | null> {
-  const rows = filtered(db, scope, filter, now).select('tokens.id')
-  const counted = exact ? rows : rows.limit(countCap + 1)
-  const { n } = await db
-    .selectFrom(counted.as('counted'))
-    .select((is) => is.fn.countAll<number>().as('n'))
-    .executeTakeFirstOrThrow()
-  return !exact && n > countCap ? null : n
+  return countOf(db, filtered(db, scope, filter, now).select('tokens.id'), exact)
 }
 
 /** Adds to the use of a token; times only move forward. */

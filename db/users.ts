@@ -1,13 +1,6 @@
-import {
-  type Expression,
-  type ExpressionBuilder,
-  type Insertable,
-  type SqlBool,
-  sql,
-  type Updateable,
-} from 'kysely'
+import type { Expression, ExpressionBuilder, Insertable, SqlBool, Updateable } from 'kysely'
 import type { Db } from './open.ts'
-import { contains, countCap, type Page } from './page.ts'
+import { countOf, type Page, textIn } from './page.ts'
 import type { Schema, UserRow, UserTable } from './schema.ts'
 import { ownProjects, type Scope } from './scope.ts'
 
@@ -82,12 +75,7 @@ export async function projectsOf(db: Db, scope: Scope, ids: readonly string[]) {
 function filtered(db: Db, scope: Scope, { text, project_id, enabled }: UserFilter) {
   let query = db.selectFrom('users').where('deleted_at', 'is', null).where(ownUsers(scope))
   if (enabled !== undefined) query = query.where('enabled', '=', enabled ? 1 : 0)
-  if (text !== undefined) {
-    const like = contains(text)
-    query = query.where(
-      sql<boolean>`(email like ${like} escape '\\' or lower(name) like ${like} escape '\\')`,
-    )
-  }
+  if (text !== undefined) query = query.where(textIn(text, ['users.email', 'users.name']))
   if (project_id !== undefined) {
     query = query.where('users.id', 'in', (is) =>
       is.selectFrom('project_members').select('user_id').where('project_id', '=', project_id),
@@ -109,12 +97,7 @@ export async function count(
   filter: UserFilter,
   exact: boolean,
 ): Promise<number | null> {
-  const rows = filtered(db, scope, filter).select('users.id')
-  const { n } = await db
-    .selectFrom((exact ? rows : rows.limit(countCap + 1)).as('counted'))
-    .select((is) => is.fn.countAll<number>().as('n'))
-    .executeTakeFirstOrThrow()
-  return !exact && n > countCap ? null : n
+  return countOf(db, filtered(db, scope, filter).select('users.id'), exact)
 }
 
 /** Rows of `users` in scope: a credential bound to a project knows the members of that project, a token nobody. */

@@ -80,6 +80,7 @@ export function makeVerifier(lookups: Lookups, pepper: Buffer, uses: Uses, clock
       return result
     },
     async inspect(tokenId, request) {
+      await uses.settled()
       const token = await lookups.byId([tokenId])
       const known = token?.kind === 'management' ? undefined : token
       return judged(known, request, iso(), false)

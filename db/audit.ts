@@ -3,15 +3,23 @@ import type { Selectable } from 'kysely'
 import { NewerSchema } from './errors.ts'
 import { type Engine, schemaVersion } from './migrate.ts'
 import type { Db } from './open.ts'
+import { compiledInsert, compiledOnce, slot } from './prepare.ts'
 import type { AuditRow, Schema } from './schema.ts'
 
 export type Head = Pick<Selectable<Schema['audit_head']>, 'seq' | 'at' | 'row_hmac'>
 export type NewAuditRow = Omit<AuditRow, 'seq' | 'row_hmac'>
 
+const selectHead = compiledOnce((db) => db.selectFrom('audit_head').selectAll())
+const lockHead = compiledOnce((db) => db.selectFrom('audit_head').selectAll().forUpdate())
+const moveHead = compiledOnce((db) =>
+  db.updateTable('audit_head').set({ seq: slot(0), row_hmac: slot(1), at: slot(2) }),
+)
+const insertOne = compiledInsert<AuditRow, unknown>((db, row) => db.insertInto('audit').values(row))
+
 /** Takes the head of the chain, first thing in each write transaction: one writer at a time (security R39). */
 export async function takeHead(db: Db, engine: Engine): Promise<Head> {
-  const query = db.selectFrom('audit_head').selectAll()
-  const head = await (engine === 'postgres' ? query.forUpdate() : query).executeTakeFirstOrThrow()
+  const [head] = await (engine === 'postgres' ? lockHead : selectHead)(db, [])
+  if (head === undefined) throw new Error('the trail has no head')
   if (head.schema_version > schemaVersion) throw new NewerSchema(head.schema_version, schemaVersion)
   return head
 }
@@ -26,14 +34,19 @@ export async function append(db: Db, key: Buffer, head: Head, rows: NewAuditRow[
   })
   const last = chained.at(-1)
   if (last === undefined) return
-  // Databases bound the parameters of one statement; a deletion may end thousands of tokens.
-  for (let at = 0; at < chained.length; at += 500) {
+  if (chained.length === 1) await insertOne(db, last)
+  else await insertMany(db, chained)
+  await moveHead(db, [seq, row_hmac, last.at])
+}
+
+/** Databases bound the parameters of one statement; a deletion may end thousands of tokens. */
+async function insertMany(db: Db, rows: AuditRow[]): Promise<void> {
+  for (let at = 0; at < rows.length; at += 500) {
     await db
       .insertInto('audit')
-      .values(chained.slice(at, at + 500))
+      .values(rows.slice(at, at + 500))
       .execute()
   }
-  await db.updateTable('audit_head').set({ seq, row_hmac, at: last.at }).execute()
 }
 
 /** HMAC of the previous link and the row, column by column in a fixed order. */

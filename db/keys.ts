@@ -17,6 +17,22 @@ export async function findFromEnv(db: Db): Promise<TokenRow | undefined> {
   return management(db).where('source', '=', 'env').where('revoked_at', 'is', null).executeTakeFirst()
 }
 
+/** True if the digest stands for a secret of any token or key, or for one that was ended. */
+export async function isTaken(db: Db, digest: Buffer): Promise<boolean> {
+  const holder = await db
+    .selectFrom('tokens')
+    .select('id')
+    .where((is) => is.or([is('secret_hash', '=', digest), is('previous_hash', '=', digest)]))
+    .executeTakeFirst()
+  if (holder !== undefined) return true
+  const ended = await db
+    .selectFrom('revocations')
+    .select('token_id')
+    .where('token_hash', '=', digest)
+    .executeTakeFirst()
+  return ended !== undefined
+}
+
 /** The ids of up to two admin keys of the instance that could be used now. */
 export async function usableAdmins(db: Db, now: string): Promise<string[]> {
   const rows = await db

@@ -1,4 +1,5 @@
 import { type Kysely, type Migration, type MigrationProvider, Migrator, sql } from 'kysely'
+import { isMissingTable } from './errors.ts'
 import { appendOnly, foundation } from './migrations/0001-foundation.ts'
 import type { Schema } from './schema.ts'
 
@@ -44,8 +45,12 @@ export async function migrate(db: Kysely<Schema>, engine: Engine): Promise<void>
 
 /** The version of the store, 0 for an empty one. */
 export async function storedVersion(db: Kysely<Schema>): Promise<number> {
-  const tables = await db.introspection.getTables({ withInternalKyselyTables: false })
-  if (!tables.some((table) => table.name === 'audit_head')) return 0
-  const head = await db.selectFrom('audit_head').select('schema_version').executeTakeFirst()
-  return head?.schema_version ?? 0
+  try {
+    const head = await db.selectFrom('audit_head').select('schema_version').executeTakeFirst()
+    return head?.schema_version ?? 0
+  } catch (error) {
+    // Asked on every start, where listing the tables first would cost more than the rest of it.
+    if (isMissingTable(error)) return 0
+    throw error
+  }
 }

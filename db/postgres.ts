@@ -12,30 +12,43 @@ const types = {
     oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format),
 }
 
-/** `patience` bounds a server that accepts and never answers, ms (security R18). */
-function pool(url: string, max: number, patience: number): pg.Pool {
+interface Pool {
+  max: number
+  /** How long a caller waits for a free connection, ms. */
+  queue: number
+  /** Bounds a server that accepts and never answers, ms (security R18). */
+  answer: number
+}
+
+function pool(url: string, { max, queue, answer }: Pool): pg.Pool {
   const made = new pg.Pool({
     connectionString: url,
     max,
     types: types as pg.CustomTypesConfig,
-    connectionTimeoutMillis: 1_500,
+    connectionTimeoutMillis: queue,
     statement_timeout: 5_000,
-    query_timeout: patience,
+    query_timeout: answer,
     idle_in_transaction_session_timeout: 10_000,
     application_name: 'tokenwright',
   })
   // An idle connection that the server ends is replaced by the pool; without a listener it would end the process.
   made.on('error', () => undefined)
+  // The same for one that is ended between two statements of a transaction; the next statement tells.
+  made.on('connect', (client) => client.on('error', () => undefined))
   return made
 }
 
-/** Opens PostgreSQL: one pool for operations, one of its own for look-ups, so that no transaction holds them up. */
+/**
+ * Opens PostgreSQL with a pool each for look-ups, reads and writes: writers wait for one another at the head of the
+ * trail, up to 5 s (security R45), and neither look-ups nor reads wait with them.
+ */
 export async function openPostgres({ location }: StoreOptions): Promise<Store> {
-  const lookups = pool(location, 4, 1_500)
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: pool(location, 10, 6_000) }) })
-  const close = async () => void (await Promise.all([db.destroy(), lookups.end()]))
+  const lookups = pool(location, { max: 4, queue: 1_500, answer: 1_500 })
+  const read = kysely(pool(location, { max: 6, queue: 1_500, answer: 6_000 }))
+  const write = kysely(pool(location, { max: 4, queue: 5_000, answer: 6_000 }))
+  const close = async () => void (await Promise.all([read.destroy(), write.destroy(), lookups.end()]))
   try {
-    await bringUpToDate(db)
+    await bringUpToDate(write)
   } catch (error) {
     await close()
     throw error
@@ -43,17 +56,21 @@ export async function openPostgres({ location }: StoreOptions): Promise<Store> {
   let names = 0
   return {
     engine: 'postgres',
-    read: db,
-    write: (work) => db.transaction().execute(work),
+    read,
+    write: (work) => write.transaction().execute(work),
     prepare(build) {
       names += 1
-      return prepared(lookups, `tokenwright_${names}`, build(db).compile())
+      return prepared(lookups, `tokenwright_${names}`, build(read).compile())
     },
     async ping() {
       await lookups.query('select 1')
     },
     close,
   }
+}
+
+function kysely(connections: pg.Pool): Kysely<Schema> {
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: connections }) })
 }
 
 async function bringUpToDate(db: Kysely<Schema>): Promise<void> {

@@ -1,9 +1,13 @@
 import { defaultSettings, type Settings, settingsSchema } from '../src/domain/settings.ts'
 import type { Db } from './open.ts'
+import { compiledOnce } from './prepare.ts'
+
+const selectAll = compiledOnce((db) => db.selectFrom('settings').select(['name', 'value']))
 
 /** The policy in force: what was set, defaults for the rest. */
 export async function load(db: Db): Promise<Settings> {
-  const rows = await db.selectFrom('settings').select(['name', 'value']).execute()
+  const rows = await selectAll(db, [])
+  if (rows.length === 0) return defaultSettings
   const stored = Object.fromEntries(rows.map((row) => [row.name, JSON.parse(row.value)]))
   return settingsSchema.parse({ ...defaultSettings, ...stored })
 }

@@ -166,10 +166,19 @@ function identity(path: string): () => void {
     const now = Date.now()
     if (now - checkedAt >= identityCheckEvery) {
       checkedAt = now
-      const same = statSync(path, { throwIfNoEntry: false })?.ino === opened
+      const same = inodeOf(path) === opened
       problem = same ? undefined : new StoreUnavailable('The database file was moved, replaced or deleted.')
     }
     if (problem !== undefined) throw problem
+  }
+}
+
+/** Undefined where there is no file, or none that may be looked at. */
+function inodeOf(path: string): number | undefined {
+  try {
+    return statSync(path).ino
+  } catch {
+    return undefined
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Insertable, sql, type Updateable } from 'kysely'
 import type { Db } from './open.ts'
 import { countOf, type Page, textIn } from './page.ts'
+import { compiledInsert, compiledOnce, slot } from './prepare.ts'
 import type { NewToken, Schema, TokenRow, TokenTable } from './schema.ts'
 import { ownTokens, type Scope } from './scope.ts'
 
@@ -17,8 +18,14 @@ export interface TokenFilter {
   unused_since?: string | undefined
 }
 
+const insertOne = compiledInsert<NewToken, TokenRow>((db, row) =>
+  db.insertInto('tokens').values(row).returningAll(),
+)
+
 export async function insert(db: Db, row: NewToken): Promise<TokenRow> {
-  return db.insertInto('tokens').values(row).returningAll().executeTakeFirstOrThrow()
+  const [inserted] = await insertOne(db, row)
+  if (inserted === undefined) throw new Error('an insert answers its row')
+  return inserted
 }
 
 /** The token with this id; a management key is none. */
@@ -181,33 +188,37 @@ export async function count(
   return countOf(db, filtered(db, scope, filter, now).select('tokens.id'), exact)
 }
 
+/** Slots: 0 token id, 1 time, 2 address, 3 count, 4 generation of the secret that was used. */
+const [id, at, ip, times, generation] = [slot(0), slot(1), slot(2), slot(3), slot(4)]
+
+const recordUseOf = (secret: 'current' | 'previous') =>
+  compiledOnce((db) =>
+    db
+      .updateTable('tokens')
+      .set((is) => ({
+        use_count: is('use_count', '+', times),
+        last_used_ip: sql<string>`case when last_used_at is null or last_used_at <= ${at} then ${ip} else last_used_ip end`,
+        last_used_at: sql<string>`case when last_used_at is null or last_used_at < ${at} then ${at} else last_used_at end`,
+        ...(secret === 'previous'
+          ? {
+              // A later rotation has put another predecessor there, which was not used.
+              previous_used_at: sql<string>`case when generation = ${generation} then ${at} else previous_used_at end`,
+            }
+          : {
+              secret_used_at: sql<string>`case when generation = ${generation} then coalesce(secret_used_at, ${at}) else secret_used_at end`,
+            }),
+      }))
+      .where('id', '=', id),
+  )
+
+const recordCurrent = recordUseOf('current')
+const recordPrevious = recordUseOf('previous')
+
 /** Adds to the use of a token; times only move forward. */
 export async function recordUse(
   db: Db,
   use: { id: string; at: string; ip: string | null; count: number; generation: number; previous: boolean },
 ): Promise<void> {
-  const { id, at, ip, generation } = use
-  await db
-    .updateTable('tokens')
-    .set((is) => ({
-      use_count: is('use_count', '+', use.count),
-      last_used_ip: sql<
-        string | null
-      >`case when last_used_at is null or last_used_at <= ${at} then ${ip} else last_used_ip end`,
-      last_used_at: sql<string>`case when last_used_at is null or last_used_at < ${at} then ${at} else last_used_at end`,
-      ...(use.previous
-        ? {
-            // A later rotation has put another predecessor there, which was not used.
-            previous_used_at: sql<
-              string | null
-            >`case when generation = ${generation} then ${at} else previous_used_at end`,
-          }
-        : {
-            secret_used_at: sql<
-              string | null
-            >`case when generation = ${generation} then coalesce(secret_used_at, ${at}) else secret_used_at end`,
-          }),
-    }))
-    .where('id', '=', id)
-    .execute()
+  const record = use.previous ? recordPrevious : recordCurrent
+  await record(db, [use.id, use.at, use.ip, use.count, use.generation])
 }

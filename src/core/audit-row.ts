@@ -18,7 +18,7 @@ export function auditRow(caller: Caller, trail: Trail, at: string): NewAuditRow 
     at,
     actor_kind: actor.kind,
     actor_id: actorId(actor),
-    actor_name: 'name' in actor ? actor.name : null,
+    actor_name: 'name' in actor ? clean(actor.name) : null,
     role: 'role' in actor ? actor.role : null,
     via: caller.via,
     ip: caller.ip,
@@ -33,7 +33,12 @@ export function auditRow(caller: Caller, trail: Trail, at: string): NewAuditRow 
 }
 
 function clean(text: string | null | undefined): string | null {
-  return text === null || text === undefined ? null : withoutSecrets(text).slice(0, 200)
+  return text === null || text === undefined ? null : sound(withoutSecrets(text).slice(0, 200))
+}
+
+/** Half characters and NUL read back changed, or not at all, and the chain over them would look tampered with (F12). */
+function sound(text: string): string {
+  return text.replace(/[\0\p{Surrogate}]/gu, '\ufffd')
 }
 
 /** A refused caller may have put a secret where an id or a name belongs. */

@@ -26,8 +26,11 @@ export async function bootstrapAdmin(start: Bootstrap): Promise<string | undefin
   const { store, given } = start
   const chain = { store, auditKey: start.keys.audit, clock: start.clock }
   if (given !== undefined) {
+    const columns = secretColumns(start.keys, given)
+    // The key that stands keeps its prefix, whatever the settings say by now.
+    if ((await keys.findFromEnv(store.read))?.secret_hash.equals(columns.secret_hash)) return undefined
     await checkShape(store, given)
-    await transaction(chain, (turn) => adopt(turn, secretColumns(start.keys, given)))
+    await transaction(chain, (turn) => adopt(turn, columns))
     return undefined
   }
   if (await keys.anyAdmin(store.read)) return undefined
@@ -54,8 +57,14 @@ type Columns = ReturnType<typeof secretColumns>
 
 async function adopt(turn: Turn, columns: Columns): Promise<void> {
   const known = await keys.findFromEnv(turn.db)
+  if (known?.secret_hash.equals(columns.secret_hash)) return
+  // A process with an old environment would bring back what was replaced because it had leaked.
+  if (await keys.isTaken(turn.db, columns.secret_hash)) {
+    throw new StartRefused(
+      'TOKENWRIGHT_ADMIN_KEY is the secret of another credential of this store, or of one that was revoked or replaced. Make a new one with: tokenwright key generate',
+    )
+  }
   if (known === undefined) return insertAdmin(turn, columns, 'env')
-  if (known.secret_hash.equals(columns.secret_hash)) return
   await tokens.end(turn.db, known.id, [known.secret_hash], turn.now)
   await keys.replaceSecret(turn.db, known.id, columns, known.generation + 1, turn.now)
   await turn.append([row(turn, 'replace_admin_key', known.id)])

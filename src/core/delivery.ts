@@ -7,7 +7,7 @@ import { type DeliveryKind, deliveryKinds } from '../domain/settings.ts'
 import type { Context, Via } from './context.ts'
 import { AppError } from './errors.ts'
 import { secretString } from './fields.ts'
-import { writePrivately } from './private-file.ts'
+import { makePrivateFolder, writePrivately } from './private-file.ts'
 
 /** How long a one-time link waits, ms (security R7). */
 export const linkLife = 10 * 60_000
@@ -39,9 +39,14 @@ export type DeliveryView = z.input<typeof deliveryView>
 const localFaces: readonly Via[] = ['stdio', 'cli']
 const modelFaces: readonly Via[] = ['stdio', 'mcp']
 
+/** Whether what the face answers is read by a model. */
+export function isModelFace(via: Via): boolean {
+  return modelFaces.includes(via)
+}
+
 /** The kind of delivery in force for this call; refuses what the face or the policy forbids, before any effect. */
 export async function chooseDelivery(ctx: Context, asked: DeliveryKind | undefined): Promise<DeliveryKind> {
-  const toModel = modelFaces.includes(ctx.via)
+  const toModel = isModelFace(ctx.via)
   const kind = asked ?? (toModel ? 'link' : 'inline')
   const { delivery_kinds } = await ctx.settings()
   if (kind === 'file' && !localFaces.includes(ctx.via)) {
@@ -97,7 +102,9 @@ export async function handOver(
 /** After the commit: puts the secret where it was asked to be. */
 export async function deliver(ctx: Context, tokenId: string, made: DeliveryView): Promise<DeliveryView> {
   if (made.kind === 'file' && made.secret !== undefined) {
-    const path = join(ctx.host.dataDir, 'secrets', `${tokenId}.env`)
+    const folder = join(ctx.host.dataDir, 'secrets')
+    const path = join(folder, `${tokenId}.env`)
+    await makePrivateFolder(folder)
     await writePrivately(path, `MCP_TOKEN=${made.secret}\n`)
     return {
       kind: 'file',

@@ -6,6 +6,7 @@ import type { Keys } from '../domain/keys.ts'
 import { seal, unseal } from '../domain/seal.ts'
 import { actorId } from './actor.ts'
 import type { Caller } from './context.ts'
+import { isModelFace } from './delivery.ts'
 import { AppError } from './errors.ts'
 import type { AnyOperation } from './operation.ts'
 
@@ -32,10 +33,12 @@ export function attemptOf(
   const { idempotency_key, ...body } = input as { idempotency_key?: string }
   if (idempotency_key === undefined) return undefined
   const who = JSON.stringify([caller.actor.kind, actorId(caller.actor), operation.name, idempotency_key])
+  // What a terminal was given inline is no answer for a model (security R7).
+  const face = isModelFace(caller.via) ? 'model' : 'other'
   const hmac = (text: string) => createHmac('sha256', keys.idempotency).update(text).digest()
   return {
     keyHash: hmac(`key ${who}`),
-    bodyHash: hmac(`body ${canonicalJson(body)}`),
+    bodyHash: hmac(`body ${face} ${canonicalJson(body)}`),
     sealKey: Buffer.from(hkdfSync('sha256', keys.idempotency, Buffer.alloc(0), `seal ${who}`, 32)),
   }
 }

@@ -43,7 +43,8 @@ export async function invoke<I extends z.ZodObject, O extends z.ZodObject, P>(
     const access = await authorize(core, caller, operation, input)
     const output = await (operation.effect === 'read'
       ? read(core, caller, operation, input)
-      : write(core, caller, operation, input, access))
+      : write(core, caller, operation, input, access)
+    ).catch((error: unknown) => refusedInside(core, caller, operation, input, error))
     return operation.output.parse(output)
   } catch (error) {
     throw told(core, caller, error)
@@ -75,6 +76,19 @@ async function authorize(
       entity: operation.permission,
     },
   )
+}
+
+/** What only the work itself finds, such as reach beyond the caller's own, is a denied attempt as well (security R38). */
+async function refusedInside(
+  core: Core,
+  caller: Caller,
+  operation: AnyOperation,
+  input: object,
+  error: unknown,
+): Promise<never> {
+  const denied = error instanceof AppError && ['forbidden', 'unauthenticated'].includes(error.code)
+  if (denied) await deny(core, caller, operation, input)
+  throw error
 }
 
 async function deny(core: Core, caller: Caller, operation: AnyOperation, input: object): Promise<void> {

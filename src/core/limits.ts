@@ -3,6 +3,7 @@ import type { TokenRow } from '../../db/schema.ts'
 import * as tokens from '../../db/tokens.ts'
 import { rangesWithin } from '../domain/ip-range.ts'
 import { type AskedExpiry, daysAfter, expiryOf, permanentRefused } from '../domain/lifetime.ts'
+import { rulesWithin, type ToolRules } from '../domain/tool-rules.ts'
 import { may } from './actor.ts'
 import type { Context } from './context.ts'
 import { AppError } from './errors.ts'
@@ -34,6 +35,29 @@ export function grantAddresses(ctx: Context, asked: string[] | null | undefined)
   if (!rangesWithin(asked, own))
     throw beyond('allowed_ips must lie inside the allowed_ips of your own credential')
   return asked
+}
+
+/** The tool rules a caller gives: a user key's own are the default, and what it gives says no wherever they do. */
+export async function grantRules(
+  ctx: Context,
+  asked: ToolRules | null | undefined,
+): Promise<ToolRules | null | undefined> {
+  const own = await ownRules(ctx)
+  if (own === null) return asked
+  if (asked === null || asked === undefined) return own
+  if (!rulesWithin(asked, own))
+    throw beyond('tool_rules must keep the deny of your own credential and allow nothing beyond its allow')
+  return asked
+}
+
+async function ownRules({ actor, db }: Context): Promise<ToolRules | null> {
+  if (actor.kind !== 'user_key') return null
+  const own = await tokens.find(db, { token_id: actor.id }, actor.id)
+  return rulesOf(own?.tool_rules ?? null)
+}
+
+function rulesOf(text: string | null): ToolRules | null {
+  return text === null ? null : (JSON.parse(text) as ToolRules)
 }
 
 /** The project of what the caller makes: a credential bound to a project makes nothing outside it. */
@@ -81,6 +105,8 @@ export async function refuseWider(ctx: Context, token: TokenRow): Promise<void> 
     (actor.expires_at !== null && (token.expires_at === null || token.expires_at > actor.expires_at))
   if (wider) throw beyond('this token reaches further than your own credential')
   if (actor.kind !== 'user_key') return
+  if (!rulesWithin(rulesOf(token.tool_rules), await ownRules(ctx)))
+    throw beyond('this token may call tools that your own credential may not')
   const servers = (await reach.serversOf(ctx.db, [token.id])).get(token.id) ?? []
   const groups = (await reach.groupsOf(ctx.db, [token.id])).get(token.id) ?? []
   await refuseFurther(ctx, {

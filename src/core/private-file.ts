@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, open, rename, rm } from 'node:fs/promises'
+import { chmod, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+
+/** Makes a folder of ours that nobody else may enter; a link of the same name does not lead elsewhere (R4). */
+export async function makePrivateFolder(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined)
+  if (found?.isSymbolicLink()) await rm(path)
+  await mkdir(path, { recursive: true, mode: 0o700 })
+  await chmod(path, 0o700)
+}
 
 /** Writes a file only its user can read: temporary file, fsync, rename; a link of the same name is replaced (R4). */
 export async function writePrivately(path: string, content: string): Promise<void> {

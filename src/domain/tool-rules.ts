@@ -24,20 +24,29 @@ export type ToolRules = z.infer<typeof toolRulesSchema>
 
 /**
  * Whether the rules let a call through: `deny` wins, and once there is an `allow` what it does not name is
- * refused.
+ * refused. Where nobody said which server is meant (null), a `deny` for any server counts.
  */
-export function toolAllowed(rules: ToolRules | null, server: string, tool: string): boolean {
+export function toolAllowed(rules: ToolRules | null, server: string | null, tool: string): boolean {
   if (rules === null) return true
-  const matches = (pattern: string) => ruleMatches(pattern, server, tool)
-  if (rules.deny?.some(matches)) return false
-  return rules.allow === undefined || rules.allow.some(matches)
+  if (rules.deny?.some((pattern) => ruleMatches(pattern, server, tool))) return false
+  return rules.allow === undefined || rules.allow.some((pattern) => ruleMatches(pattern, server ?? '', tool))
+}
+
+/** Whether `inner` surely allows nothing that `outer` refuses: patterns are compared as texts, so it may say no too often. */
+export function rulesWithin(inner: ToolRules | null, outer: ToolRules | null): boolean {
+  if (outer === null) return true
+  if (inner === null) return false
+  const denies = outer.deny?.every((pattern) => inner.deny?.includes(pattern)) ?? true
+  if (outer.allow === undefined) return denies
+  return denies && inner.allow?.every((pattern) => outer.allow?.includes(pattern)) === true
 }
 
 // Server and tool are matched apart: `*` cannot cross from one to the other, and a tool `a/b` escapes no `deny`.
-function ruleMatches(pattern: string, server: string, tool: string): boolean {
+function ruleMatches(pattern: string, server: string | null, tool: string): boolean {
   const slash = pattern.indexOf('/')
   if (slash === -1) return globMatches(pattern, tool)
-  return globMatches(pattern.slice(0, slash), server) && globMatches(pattern.slice(slash + 1), tool)
+  const there = server === null || globMatches(pattern.slice(0, slash), server)
+  return there && globMatches(pattern.slice(slash + 1), tool)
 }
 
 // Taking the leftmost place of each piece is always right, so nothing is ever tried twice.

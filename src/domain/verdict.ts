@@ -62,7 +62,7 @@ const checks: [Refusal, Check][] = [
   [
     'tool_not_in_scope',
     (token, { server, tool }) =>
-      tool === undefined ? undefined : toolAllowed(token.tool_rules, server?.slug ?? '', tool),
+      tool === undefined ? undefined : toolAllowed(token.tool_rules, server?.slug ?? null, tool),
   ],
   // Limits per token come with the gateway; the place in the order is fixed now.
   ['limit_reached', () => undefined],

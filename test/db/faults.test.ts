@@ -17,6 +17,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { isUnavailable } from '../../db/errors.ts'
 import { AppError } from '../../src/core/errors.ts'
 import { create_token } from '../../tools/tokens/create_token.ts'
 import { list_magic_tokens } from '../../tools/tokens/list_magic_tokens.ts'
@@ -66,7 +67,7 @@ describe('faults of SQLite', () => {
     await pause(150)
     await refusedAsUnavailable(instance, secret)
     expect(await refusal(instance.call('operator', create_token, { name: 'x' }))).toBe('unavailable')
-    expect(instance.log.join('')).toContain('moved, replaced or deleted')
+    expect(instance.log.join('')).toMatch(/moved, replaced,? (or )?deleted/)
     // R1: what is malformed is refused before any look-up, so it needs no store.
     expect((await asked(instance, `${secret.slice(0, -1)}${secret.endsWith('0') ? '1' : '0'}`)).answer).toBe(
       'invalid',
@@ -172,6 +173,32 @@ describe('faults of PostgreSQL', () => {
     }
     expect(seen.filter((answer) => answer !== 'valid' && answer !== 'unavailable')).toEqual([])
     expect(seen.filter((answer) => answer === 'valid').length).toBeGreaterThan(9)
+    await admin.end()
+    await instance.close()
+  })
+
+  it('R18: a connection ended between two statements of a transaction is unavailable, and ends no process', async () => {
+    const instance = await openInstance(database('postgres'))
+    const admin = new pg.Client({ connectionString: `${inject('postgresUrl')}/postgres` })
+    await admin.connect()
+    const name = new URL(instance.place.location).pathname.slice(1)
+    const change = instance.core.store.write(async (db) => {
+      await db.selectFrom('audit_head').selectAll().forUpdate().execute()
+      await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name])
+      await pause(100)
+      await db.updateTable('audit_head').set({ seq: 999 }).execute()
+    })
+    const error = await change.then(
+      () => undefined,
+      (reason) => reason,
+    )
+    expect(isUnavailable(error)).toBe(true)
+    const { seq } = await instance.core.store.read
+      .selectFrom('audit_head')
+      .select('seq')
+      .executeTakeFirstOrThrow()
+    expect(seq).toBe(1)
+    expect((await makeToken(instance)).token.status).toBe('active')
     await admin.end()
     await instance.close()
   })

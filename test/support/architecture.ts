@@ -111,7 +111,7 @@ function importProblems(path: string, from: string): string[] {
   if (layer === undefined) return [`belongs to no layer of DESIGN §2`]
   if (layer === 'composition') return []
   if (from === '(computed)') return ['imports a computed name']
-  if (from.startsWith('.')) return oursProblems(path, layer, normalize(join(dirname(path), from)))
+  if (from.startsWith('.')) return oursProblems(layer, normalize(join(dirname(path), from)))
   const builtin = from.startsWith('node:') || builtins.has(from)
   if (builtin && !from.startsWith('node:')) return [`imports ${from} without node:`]
   if (layer === 'domain') {
@@ -125,7 +125,7 @@ function importProblems(path: string, from: string): string[] {
   return []
 }
 
-function oursProblems(path: string, layer: string, target: string): string[] {
+function oursProblems(layer: string, target: string): string[] {
   if (target === 'package.json') return []
   if (!target.endsWith('.ts')) return [`imports ${target} without its extension`]
   const to = layerOf(target)

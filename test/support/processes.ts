@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { buildSync } from 'esbuild'
@@ -13,6 +14,8 @@ function script(): string {
   if (bundle === undefined) {
     // Inside the repository, so that native packages are found from there.
     bundle = join(root, 'node_modules/.cache/tokenwright-test', `child-${process.pid}.mjs`)
+    const file = bundle
+    process.once('exit', () => rmSync(file, { force: true }))
     buildSync({
       entryPoints: [join(root, 'test/support/child.ts')],
       outfile: bundle,

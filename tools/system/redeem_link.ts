@@ -25,13 +25,10 @@ export const redeem_link = operation({
   effect: 'change',
   faces: ['rest', 'cli'],
   target: (_, done) => done?.token_id,
+  // Guesses leave no row, or guessing could fill the disk; nor do they take the one writer's turn.
+  prepare: async (ctx, { code }) => void (await findLink(ctx, code)),
   async run(ctx, { code }) {
-    const link = await links.findByCode(ctx.db, digest(ctx.keys.link, code))
-    // Guesses leave no row, or guessing could fill the disk.
-    if (link === undefined)
-      throw new AppError('not_found', 'No link has this code. Check it, or rotate the token.', {
-        entity: 'link',
-      })
+    const link = await findLink(ctx, code)
     const token = await tokens.find(ctx.db, {}, link.token_id)
     const answer = { token_id: link.token_id, name: token?.name ?? null }
     const secret = await burn(ctx, link)
@@ -57,6 +54,12 @@ export const redeem_link = operation({
     )
   },
 })
+
+async function findLink(ctx: Context, code: string): Promise<links.LinkRow> {
+  const link = await links.findByCode(ctx.db, digest(ctx.keys.link, code))
+  if (link !== undefined) return link
+  throw new AppError('not_found', 'No link has this code. Check it, or rotate the token.', { entity: 'link' })
+}
 
 /** The secret, for the one call that burns a link in its time. */
 async function burn(ctx: Context, link: links.LinkRow): Promise<string | undefined> {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import * as reach from '../../db/reach.ts'
 import * as tokens from '../../db/tokens.ts'
 import { id, idList } from '../../src/core/fields.ts'
+import { refuseWider } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
 import { existingGroups, raced, refuseSelf, runningToken } from '../../src/core/token-state.ts'
 import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
@@ -24,6 +25,7 @@ export const add_groups = operation({
   async run(ctx, input) {
     refuseSelf(ctx, input.token_id)
     const token = await runningToken(ctx, input.token_id)
+    await refuseWider(ctx, token)
     const groupIds = await existingGroups(ctx, input.group_ids)
     const changed = (await reach.addGroups(ctx.db, token.id, groupIds)) > 0
     ctx.note({ group_ids: input.group_ids, changed })

@@ -13,11 +13,18 @@ import {
   name,
   time,
 } from '../../src/core/fields.ts'
-import { grantAddresses, grantExpiry, grantOwner, grantProject, notBefore } from '../../src/core/limits.ts'
+import {
+  grantAddresses,
+  grantExpiry,
+  grantOwner,
+  grantProject,
+  grantRules,
+  notBefore,
+} from '../../src/core/limits.ts'
 import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
 import { refuseForeign } from '../../src/core/owner.ts'
-import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
+import { shortTokenView, showToken, showUnreaching, tokenView } from '../../src/core/views/token.ts'
 
 const output = z.object({ token: tokenView, delivery: deliveryView })
 
@@ -63,7 +70,7 @@ export const create_token = operation({
     const owner_id = grantOwner(ctx, input.owner_id)
     const project_id = grantProject(ctx, input.project_id)
     await refuseForeign(ctx, owner_id, project_id)
-    const asked = input.access ?? {}
+    const asked = { ...input.access, tool_rules: await grantRules(ctx, input.access?.tool_rules) }
     const setReach = await resolveAccess(ctx, asked)
     const row = await tokens.insert(ctx.db, {
       ...columns,
@@ -88,7 +95,7 @@ export const create_token = operation({
       created_by: actorId(ctx.actor),
       updated_at: ctx.now,
     })
-    await setReach(row.id)
+    if (asked.groups || asked.servers) await setReach(row.id)
     ctx.note({
       name: input.name,
       expires_at,
@@ -96,7 +103,9 @@ export const create_token = operation({
       all_servers: row.all_servers === 1,
       delivery: kind,
     })
-    return { token: await showToken(ctx, row), delivery: await handOver(ctx, row.id, secret, kind) }
+    const reaching = asked.groups?.length || asked.servers?.length
+    const token = reaching ? await showToken(ctx, row) : showUnreaching(ctx, row)
+    return { token, delivery: await handOver(ctx, row.id, secret, kind) }
   },
   async deliver(ctx, done) {
     return { ...done, delivery: await deliver(ctx, done.token.id, done.delivery) }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import * as tokens from '../../db/tokens.ts'
 import { id } from '../../src/core/fields.ts'
+import { refuseWider } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
 import { raced, refuseSelf, runningToken } from '../../src/core/token-state.ts'
 import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
@@ -23,6 +24,8 @@ export const set_token_enabled = operation({
   async run(ctx, input) {
     refuseSelf(ctx, input.token_id)
     const token = await runningToken(ctx, input.token_id)
+    // To switch off is everybody's who may write; to switch on gives reach.
+    if (input.enabled) await refuseWider(ctx, token)
     const enabled = input.enabled ? 1 : 0
     const changed = token.enabled !== enabled
     ctx.note({ enabled: input.enabled, changed })

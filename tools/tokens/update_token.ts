@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import type { TokenRow } from '../../db/schema.ts'
 import * as tokens from '../../db/tokens.ts'
-import { access, accessColumns, resolveAccess } from '../../src/core/access.ts'
+import { type Access, access, accessColumns, resolveAccess } from '../../src/core/access.ts'
+import type { Context } from '../../src/core/context.ts'
 import { allowedIps, days, description, id, metadata, name, time } from '../../src/core/fields.ts'
-import { grantAddresses, grantExpiry, notBefore, refuseWider } from '../../src/core/limits.ts'
+import { grantAddresses, grantExpiry, grantRules, notBefore, refuseWider } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
 import { changeableToken, raced, refuseExpired, refuseSelf } from '../../src/core/token-state.ts'
 import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
@@ -41,7 +42,8 @@ export const update_token = operation({
     const asked = expires_in_days !== undefined || expires_at !== undefined
     const expiry = asked ? await grantExpiry(ctx, { expires_in_days, expires_at }) : token.expires_at
     if (input.access || allowed_ips !== undefined || not_before !== undefined) refuseExpired(ctx, token)
-    const setReach = await resolveAccess(ctx, input.access ?? {})
+    const reach = await reachOf(ctx, input.access)
+    const setReach = await resolveAccess(ctx, reach)
     const addresses = allowed_ips === undefined ? undefined : grantAddresses(ctx, allowed_ips)
     const changes = {
       ...(input.name === undefined ? {} : { name: input.name }),
@@ -54,7 +56,7 @@ export const update_token = operation({
       ...(asked || not_before !== undefined
         ? { not_before: notBefore(not_before === undefined ? token.not_before : not_before, expiry) }
         : {}),
-      ...accessColumns(input.access ?? {}),
+      ...accessColumns(reach),
     }
     const differs = Object.entries(changes).some(
       ([column, value]) => token[column as keyof typeof changes] !== value,
@@ -73,6 +75,13 @@ export const update_token = operation({
     return { token: await showToken(ctx, row), changed }
   },
 })
+
+/** What is absent stays, tool rules too. */
+async function reachOf(ctx: Context, asked: Access = {}): Promise<Access> {
+  return asked.tool_rules === undefined
+    ? asked
+    : { ...asked, tool_rules: await grantRules(ctx, asked.tool_rules) }
+}
 
 /** A predecessor never outlives the token, not even one that is prolonged again later. */
 function shortenGrace({ previous_until }: TokenRow, expiry: string | null): { previous_until?: string } {

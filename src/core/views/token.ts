@@ -64,38 +64,45 @@ export const shortTokenView = tokenView.pick({
 
 export type TokenView = z.input<typeof tokenView>
 
+type Shown = Pick<Context, 'db' | 'now'>
+type Named = z.input<typeof named>[]
+
 /** Shows rows with what they reach; two queries for any number of tokens. */
-export async function showTokens(
-  ctx: Pick<Context, 'db' | 'now'>,
-  rows: readonly TokenRow[],
-): Promise<TokenView[]> {
+export async function showTokens(ctx: Shown, rows: readonly TokenRow[]): Promise<TokenView[]> {
   const ids = rows.map((row) => row.id)
   const groups = await reach.groupsOf(ctx.db, ids)
   const servers = await reach.serversOf(ctx.db, ids)
-  return rows.map((row) => {
-    const { all_servers, secret_hash: _, previous_hash: __, previous_until, previous_used_at, ...rest } = row
-    const graced = previous_until !== null && ctx.now < previous_until && row.revoked_at === null
-    return {
-      ...rest,
-      kind: row.kind === 'user_key' ? 'user_key' : 'access',
-      metadata: JSON.parse(row.metadata),
-      status: statusOfToken({ ...row, enabled: row.enabled === 1 }, ctx.now),
-      enabled: row.enabled === 1,
-      secret_redacted: redacted(row.prefix, row.last4),
-      access: {
-        all_servers: all_servers === 1,
-        servers: servers.get(row.id) ?? [],
-        groups: groups.get(row.id) ?? [],
-        tool_rules: row.tool_rules === null ? null : JSON.parse(row.tool_rules),
-      },
-      allowed_ips: row.allowed_ips === null ? null : JSON.parse(row.allowed_ips),
-      predecessor: graced ? { valid_until: previous_until, last_used_at: previous_used_at } : null,
-    }
-  })
+  return rows.map((row) => show(row, ctx.now, groups.get(row.id) ?? [], servers.get(row.id) ?? []))
+}
+
+/** Shows a token that names no group and no server; asks nothing. */
+export function showUnreaching(ctx: Shown, row: TokenRow): TokenView {
+  return show(row, ctx.now, [], [])
+}
+
+function show(row: TokenRow, now: string, groups: Named, servers: Named): TokenView {
+  const { all_servers, secret_hash: _, previous_hash: __, previous_until, previous_used_at, ...rest } = row
+  const graced = previous_until !== null && now < previous_until && row.revoked_at === null
+  return {
+    ...rest,
+    kind: row.kind === 'user_key' ? 'user_key' : 'access',
+    metadata: JSON.parse(row.metadata),
+    status: statusOfToken({ ...row, enabled: row.enabled === 1 }, now),
+    enabled: row.enabled === 1,
+    secret_redacted: redacted(row.prefix, row.last4),
+    access: {
+      all_servers: all_servers === 1,
+      servers,
+      groups,
+      tool_rules: row.tool_rules === null ? null : JSON.parse(row.tool_rules),
+    },
+    allowed_ips: row.allowed_ips === null ? null : JSON.parse(row.allowed_ips),
+    predecessor: graced ? { valid_until: previous_until, last_used_at: previous_used_at } : null,
+  }
 }
 
 /** Shows one row. */
-export async function showToken(ctx: Pick<Context, 'db' | 'now'>, row: TokenRow): Promise<TokenView> {
+export async function showToken(ctx: Shown, row: TokenRow): Promise<TokenView> {
   const [shown] = await showTokens(ctx, [row])
   if (shown === undefined) throw new Error('one row in, one view out')
   return shown

@@ -94,16 +94,7 @@ export async function verifyChain(
   const known = expected === undefined ? [head] : [head, expected]
   let previous: Buffer = Buffer.alloc(32)
   let seq = 0
-  for (;;) {
-    // Others get their turn between two batches, however long the trail is (security R45).
-    await new Promise((resolve) => setImmediate(resolve))
-    const rows = await db
-      .selectFrom('audit')
-      .selectAll()
-      .where('seq', '>', seq)
-      .orderBy('seq')
-      .limit(verifiedAtOnce)
-      .execute()
+  for await (const rows of batches(db)) {
     for (const row of rows) {
       const fits = row.seq === seq + 1 && chainHmac(key, previous, row).equals(row.row_hmac)
       const asKnown = known.every((one) => one.seq !== row.seq || row.row_hmac.toString('hex') === one.hmac)
@@ -111,11 +102,27 @@ export async function verifyChain(
       seq = row.seq
       previous = row.row_hmac
     }
-    // A batch that is not full was the end when it was read; writers may append for ever.
-    if (rows.length < verifiedAtOnce) break
   }
   const cut = known.some((one) => one.seq > seq)
   return { rows: seq, head, first_bad_seq: cut ? seq + 1 : null }
+}
+
+/** The rows in their order; the next batch is on its way while one is looked at. */
+async function* batches(db: Db): AsyncGenerator<AuditRow[]> {
+  const read = (after: number) =>
+    db.selectFrom('audit').selectAll().where('seq', '>', after).orderBy('seq').limit(verifiedAtOnce).execute()
+  let rows = await read(0)
+  // A batch that is not full was the end when it was read; writers may append for ever.
+  while (rows.length === verifiedAtOnce) {
+    const next = read(rows.at(-1)?.seq ?? 0)
+    // Whoever stops early does not wait for it.
+    next.catch(() => undefined)
+    yield rows
+    // Others get their turn between two batches, however long the trail is (security R45).
+    await new Promise((resolve) => setImmediate(resolve))
+    rows = await next
+  }
+  yield rows
 }
 
 export interface AuditFilter {

@@ -29,7 +29,7 @@ export function isUnavailable(error: unknown): boolean {
   if (down.test(codeOf(error))) return true
   return (
     error instanceof Error &&
-    /Connection terminated|Query read timeout|timeout exceeded when trying to connect|pool after calling end|database connection is not open/.test(
+    /Connection terminated|not queryable|Query read timeout|timeout exceeded when trying to connect|pool after calling end|database connection is not open/.test(
       error.message,
     )
   )

@@ -64,20 +64,22 @@ export function invalid(issues: Issue[]): AppError {
 function toIssue(operation: AnyOperation, issue: z.core.$ZodIssue): Issue {
   const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))
   if (issue.code === 'unrecognized_keys') {
-    const keys = issue.keys.map((key) => key.slice(0, 40)).join(', ')
+    const names = issue.keys.map(shownName)
     const known =
       path.length === 0
         ? `; ${operation.name} takes ${Object.keys(operation.input.shape).join(', ') || 'none'}`
         : ''
-    return {
-      path: [...path, issue.keys[0] ?? ''],
-      code: 'unknown_member',
-      message: `unknown argument ${keys}${known}`,
-    }
+    const message = `unknown argument ${names.join(', ')}${known}`
+    return { path: [...path, names[0] ?? ''], code: 'unknown_member', message }
   }
   return { path, code: issue.code ?? 'invalid', message: lower(issue.message) }
 }
 
 function lower(message: string): string {
   return message.charAt(0).toLowerCase() + message.slice(1).replace(/\.$/, '')
+}
+
+/** A member's name as the caller is told it; one that is no plain name may be a secret in the wrong place. */
+function shownName(name: string): string {
+  return /^[A-Za-z_][\w-]{0,31}$/.test(name) ? name : '(a name that is not shown)'
 }

@@ -75,7 +75,7 @@ function addFlag(command: Command, member: TextMember): void {
   const about = `${member.description}${member.required ? ' (required)' : ''}`.trim()
   if (member.kind === 'boolean' && !member.list) {
     command
-      .addOption(new Option(`--${flag}`, `${about} --no-${flag} for false.`.trim()))
+      .addOption(new Option(`--${flag} [true|false]`, about).argParser((text) => readText(member, [text])))
       .addOption(new Option(`--no-${flag}`).hideHelp())
     return
   }

@@ -29,6 +29,8 @@ export async function runCommandLine(world: World, argv: readonly string[]): Pro
     return 0
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0
+    // `tokenwright key` alone: its help is printed already and says what is missing.
+    if (error instanceof CommanderError && error.code === 'commander.help') return exitCodes.invalid_input
     const refusal = refusalOf(error)
     if (refusal === undefined) throw error
     world.terminal.stderr.write(told(refusal, argv.includes('--json')))

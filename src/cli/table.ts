@@ -1,7 +1,11 @@
 import { styleText } from 'node:util'
 import { inline, pad, shorten } from './text.ts'
 
-const first = ['seq', 'at', 'id', 'slug', 'name', 'role', 'action', 'status', 'expires_at', 'last_used_at']
+const first = [
+  ...['seq', 'at', 'id', 'slug', 'name', 'role', 'action', 'actor', 'outcome', 'target_id'],
+  ...['status', 'expires_at', 'last_used_at'],
+]
+const whole = ['id', 'seq', 'at', 'target_id']
 const narrowest = 8
 const gap = '  '
 
@@ -9,7 +13,7 @@ interface Column {
   name: string
   cells: string[]
   width: number
-  /** Ids are copied, so they are never cut. */
+  /** Ids are copied and times are compared, so they are never cut. */
   whole: boolean
 }
 
@@ -39,7 +43,7 @@ function columnsOf(rows: readonly object[]): Column[] {
     .map((name) => {
       const cells = rows.map((row) => inline((row as Record<string, unknown>)[name]))
       const width = Math.max(name.length, ...cells.map((cell) => [...cell].length))
-      return { name, cells, width, whole: name === 'id' || name === 'seq' }
+      return { name, cells, width, whole: whole.includes(name) }
     })
     .filter(({ cells }) => cells.some((cell) => cell !== ''))
     .sort((a, b) => place(a.name) - place(b.name))

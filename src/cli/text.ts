@@ -38,6 +38,7 @@ export function inline(value: unknown): string {
     ([name, held]) => (name === 'slug' || name === 'name') && typeof held === 'string',
   )
   if (label !== undefined && 'id' in value) return inline(label[1])
+  if ('name' in value && 'id' in value) return inline(value.id)
   return entries.flatMap(([name, held]) => fact(visible(name), held)).join('; ')
 }
 

@@ -72,7 +72,8 @@ function toIssue(operation: AnyOperation, issue: z.core.$ZodIssue): Issue {
     const message = `unknown argument ${names.join(', ')}${known}`
     return { path: [...path, names[0] ?? ''], code: 'unknown_member', message }
   }
-  return { path, code: issue.code ?? 'invalid', message: lower(issue.message) }
+  const absent = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
+  return { path, code: issue.code ?? 'invalid', message: absent ? 'must be given' : lower(issue.message) }
 }
 
 function lower(message: string): string {

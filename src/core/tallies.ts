@@ -28,17 +28,20 @@ export function makeTallies(
   onError: (error: unknown) => void,
 ): Tallies {
   let counts = new Map<string, { tally: Tally; count: number }>()
+
+  function add(tally: Tally, times: number): void {
+    const source = JSON.stringify([tally.action, tally.actor_id, tally.ip, tally.target_id, tally.via])
+    const known = counts.get(source)
+    if (known !== undefined) known.count += times
+    else if (counts.size < mostSources) counts.set(source, { tally, count: times })
+    else {
+      const rest = counts.get('rest') ?? { tally: { action: 'denied_by_many_sources' }, count: 0 }
+      counts.set('rest', { ...rest, count: rest.count + times })
+    }
+  }
+
   return {
-    count(tally) {
-      const source = JSON.stringify([tally.action, tally.actor_id, tally.ip, tally.target_id, tally.via])
-      const known = counts.get(source)
-      if (known !== undefined) known.count += 1
-      else if (counts.size < mostSources) counts.set(source, { tally, count: 1 })
-      else {
-        const rest = counts.get('rest') ?? { tally: { action: 'denied_by_many_sources' }, count: 0 }
-        counts.set('rest', { ...rest, count: rest.count + 1 })
-      }
-    },
+    count: (tally) => add(tally, 1),
     async flush() {
       const batch = [...counts.values()]
       counts = new Map()
@@ -49,6 +52,8 @@ export function makeTallies(
         )
       } catch (error) {
         onError(error)
+        // Told with the next minute instead.
+        for (const { tally, count } of batch) add(tally, count)
       }
     },
   }

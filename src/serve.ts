@@ -93,7 +93,9 @@ function refuseUnreachable({ host, publicUrl, allowedHosts }: ServeOptions): voi
 
 function refused(error: NodeJS.ErrnoException): never {
   if (error.code === 'EADDRINUSE')
-    throw new StartRefused(`port ${'port' in error ? `${error.port} ` : ''}is in use by another process; choose another with --port.`)
+    throw new StartRefused(
+      `port ${'port' in error ? `${error.port} ` : ''}is in use by another process; choose another with --port.`,
+    )
   if (error.code === 'EACCES')
     throw new StartRefused('port may not be used by this user; choose one above 1023 with --port.')
   if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {

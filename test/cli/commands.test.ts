@@ -50,6 +50,30 @@ describe('the command line', () => {
     await refused(bin.run(['update-token', '--token-id', token.id, '--name', 'x']), 6, /revoked/)
   })
 
+  it('takes a switch as --flag, --flag true, --flag false or --no-flag', async () => {
+    const { token } = await bin.json<Made>(['create-token', '--name', 'switched'])
+    const set = (...flags: string[]) =>
+      bin
+        .json<Made>(['set-token-enabled', '--token-id', token.id, ...flags])
+        .then((done) => done.token.status)
+    expect(await set('--enabled', 'false')).toBe('disabled')
+    expect(await set('--enabled')).toBe('active')
+    expect(await set('--no-enabled')).toBe('disabled')
+    expect(await set('--enabled', 'true')).toBe('active')
+    await refused(
+      bin.run(['set-token-enabled', '--token-id', token.id, '--enabled', 'maybe']),
+      2,
+      /true or false/,
+    )
+  })
+
+  it('a group of commands without one of them prints its help and nothing else', async () => {
+    const done = await bin.run(['key'])
+    expect(done.code).toBe(2)
+    expect(done.stderr).toMatch(/^Usage: tokenwright key/)
+    expect(done.stderr).not.toContain('tokenwright: ')
+  })
+
   it('takes the whole input as JSON, from a file or standard input, and lets flags win', async () => {
     const file = join(bin.dataDir, 'input.json')
     writeFileSync(file, '{"name":"from file","access":{"all_servers":true}}', { mode: 0o600 })

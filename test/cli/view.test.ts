@@ -37,6 +37,21 @@ describe('what the command line shows', () => {
     expect(JSON.parse(jsonText({ hostile }))).toEqual({ hostile })
   })
 
+  it('a row of the trail says when, what, by whom, how it ended and on what, in 80 columns', () => {
+    const event = {
+      ...{ seq: 9, at: '2026-11-22T19:04:02.518Z', via: 'cli', request_id: 'req_1', action: 'rotate_token' },
+      ...{ actor: { kind: 'local', id: 'root', name: null, role: 'admin' }, outcome: 'denied' },
+      ...{ target_id: 'mgtk_03529rZ5MhKxW8np7zoxxu', details: { changed: true } },
+    }
+    const events = operation({
+      ...list,
+      output: z.object({ events: z.array(z.looseObject({})) }),
+      run: () => null as never,
+    })
+    const [, row] = view(events, { events: [event] }, 80, false).split('\n')
+    expect(row).toMatch(/^9 +2026-11-22 19:04Z +\S+ +root +denied +mgtk_03529rZ5MhKxW8np7zoxxu$/)
+  })
+
   it('R53: secrets have no place in a table', () => {
     const table = view(list, { things: [{ id: '1', name: 'a', pin: 'hunter22' }] }, 80, false)
     expect(table).toContain('[secret]')

@@ -5,7 +5,7 @@ import { toolPage, toolTable } from './generate/tools.ts'
 /** Writes the parts of the documentation that are computed from the operations and the settings. */
 function generate(): void {
   const readme = readFileSync('README.md', 'utf8')
-  const marked = /(<!-- tools:start -->)[^]*(<!-- tools:end -->)/
+  const marked = /(<!-- tools:start -->)[\s\S]*(<!-- tools:end -->)/
   writeFileSync(
     'README.md',
     readme.replace(marked, (_, start, end) => `${start}\n${toolTable()}\n${end}`),

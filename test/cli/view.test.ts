@@ -43,11 +43,10 @@ describe('what the command line shows', () => {
       ...{ actor: { kind: 'local', id: 'root', name: null, role: 'admin' }, outcome: 'denied' },
       ...{ target_id: 'mgtk_03529rZ5MhKxW8np7zoxxu', details: { changed: true } },
     }
-    const events = operation({
-      ...list,
-      output: z.object({ events: z.array(z.looseObject({})) }),
-      run: () => null as never,
-    })
+    const { name, title, description, input, permission, effect } = list
+    const output = z.object({ events: z.array(z.looseObject({})) })
+    const run = async () => ({ events: [] })
+    const events = operation({ name, title, description, input, output, permission, effect, run })
     const [, row] = view(events, { events: [event] }, 80, false).split('\n')
     expect(row).toMatch(/^9 +2026-11-22 19:04Z +\S+ +root +denied +mgtk_03529rZ5MhKxW8np7zoxxu$/)
   })

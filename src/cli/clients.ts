@@ -16,17 +16,20 @@ const setKey = `Put the management key into the environment variable ${key}.`
 /** The entry that makes the client start this program. */
 export function stdioSnippet(
   client: ClientName,
-  { command, args }: Launch,
+  { command, args, needs = [] }: Launch,
   platform = process.platform,
 ): Snippet {
-  const hint = `Goes into ${fileOf(client, platform)}`
+  const values = needs.length === 0 ? '' : ` Fill in ${needs.join(' and ')}.`
+  const hint = `Goes into ${fileOf(client, platform)}.${values}`
+  const blanks = needs.map((name) => [name, `<value of ${name}>`] as const)
   if (client === 'codex') {
     const text = `[mcp_servers.tokenwright]\ncommand = ${toml(command)}\nargs = [${args.map(toml).join(', ')}]\n`
-    return { text, hint: `${hint}.` }
+    const env = blanks.map(([name, blank]) => `${name} = ${toml(blank)}\n`).join('')
+    return { text: env === '' ? text : `${text}\n[mcp_servers.tokenwright.env]\n${env}`, hint }
   }
-  const entry = { command, args }
+  const entry = { command, args, ...(blanks.length === 0 ? {} : { env: Object.fromEntries(blanks) }) }
   const typed = client === 'vscode' || client === 'claude-code' ? { type: 'stdio', ...entry } : entry
-  return { text: document(client, typed), hint: `${hint}.` }
+  return { text: document(client, typed), hint }
 }
 
 /** The entry that makes the client call a running server; the key stays outside of it. */

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { AnyOperation } from '../core/operation.ts'
 import { bare, isSecret } from '../core/text-input.ts'
+import { settingsSchema } from '../domain/settings.ts'
 import { tableLines } from './table.ts'
 import { inline, jsonText, pad } from './text.ts'
 import type { Terminal } from './world.ts'
@@ -39,9 +40,15 @@ function section(name: string, value: unknown, columns: number, styled: boolean)
   return value === null ? [] : [`${name}: ${inline(value)}`]
 }
 
+/** What an empty value means where it must not be overlooked; the rest is left out. */
+function none(name: string): string {
+  if (name === 'access') return 'nothing yet'
+  return name in settingsSchema.shape ? 'not set' : ''
+}
+
 function facts(value: object): string[] {
   const told = Object.entries(value)
-    .map(([name, held]) => [name, inline(held)] as const)
+    .map(([name, held]) => [name, inline(held) || none(name)] as const)
     .filter(([, text]) => text !== '')
   const width = Math.max(0, ...told.map(([name]) => name.length))
   return told.map(([name, text]) => `${pad(name, width)}  ${text}`)

@@ -32,6 +32,8 @@ export interface Session {
 export interface Launch {
   command: string
   args: readonly string[]
+  /** Environment variables it cannot be started without; their values are never printed. */
+  needs?: readonly string[]
 }
 
 /** What the composition root lends to the command line. Flags are passed on by setting name. */

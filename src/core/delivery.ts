@@ -120,7 +120,7 @@ export async function deliver(ctx: Context, tokenId: string, made: DeliveryView)
     return {
       ...rest,
       url,
-      next: 'Give the user this link: it opens once, for 10 minutes, and shows the secret to them alone.',
+      next: 'Give the user this link: it opens once, for 10 minutes, and shows the secret to them alone. Where it does not open, "tokenwright claim" takes the part behind the #.',
     }
   }
   return made

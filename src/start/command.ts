@@ -64,11 +64,15 @@ async function openHere(config: Config): Promise<Session> {
 }
 
 /** This program as a client would start it: by absolute paths, since clients know little of the user's shell. */
-function launch({ data_dir }: Config): Launch {
+function launch({ data_dir, location, secret }: Config): Launch {
   const script = process.argv[1] ?? 'tokenwright'
   const ours = /[\\/]_npx[\\/]/.test(script)
     ? { command: 'npx', args: ['-y', 'tokenwright'] }
     : { command: process.execPath, args: [...process.execArgv, script] }
   const data = data_dir === platformFolder() ? [] : ['--data', data_dir]
-  return { command: ours.command, args: [...ours.args, 'stdio', ...data] }
+  const needs = [
+    ...(/^postgres/.test(location) ? ['TOKENWRIGHT_DATABASE_URL'] : []),
+    ...(secret === undefined ? [] : ['TOKENWRIGHT_SECRET']),
+  ]
+  return { command: ours.command, args: [...ours.args, 'stdio', ...data], needs }
 }

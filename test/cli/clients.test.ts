@@ -57,4 +57,13 @@ describe('client configurations', () => {
       headers: { Authorization: 'Bearer ${TOKENWRIGHT_KEY}' },
     })
   })
+
+  it('R3: a store that is reached through the environment is named in the entry, its values are not', () => {
+    const remote = { ...launch, needs: ['TOKENWRIGHT_DATABASE_URL', 'TOKENWRIGHT_SECRET'] }
+    for (const client of clientNames) {
+      const { text, hint } = stdioSnippet(client, remote)
+      expect(text).toContain('<value of TOKENWRIGHT_DATABASE_URL>')
+      expect(hint).toContain('Fill in TOKENWRIGHT_DATABASE_URL and TOKENWRIGHT_SECRET.')
+    }
+  })
 })

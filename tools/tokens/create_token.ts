@@ -108,6 +108,11 @@ export const create_token = operation({
     return { token, delivery: await handOver(ctx, row.id, secret, kind) }
   },
   async deliver(ctx, done) {
-    return { ...done, delivery: await deliver(ctx, done.token.id, done.delivery) }
+    const { token } = done
+    const delivery = await deliver(ctx, token.id, done.delivery)
+    const { all_servers, servers, groups } = token.access
+    if (all_servers || servers.length > 0 || groups.length > 0) return { token, delivery }
+    const reach = 'It reaches no server yet: name servers with update_token, or groups with add_groups.'
+    return { token, delivery: { ...delivery, next: `${delivery.next} ${reach}` } }
   },
 })

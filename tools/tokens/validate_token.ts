@@ -85,7 +85,12 @@ async function inspect(ctx: Context, tokenId: string, request: Request) {
   }
   await findToken(ctx, tokenId)
   const verified = await ctx.verifier.inspect(tokenId, request)
-  return { ...(await told(ctx, verified)), valid: false, would_be: verified.verdict }
+  const { verdict } = verified
+  const reason =
+    verdict === 'valid'
+      ? 'Its secret would be accepted; an inspection by id never validates.'
+      : reasonOf(verdict)
+  return { ...(await told(ctx, verified)), valid: false, reason, would_be: verdict }
 }
 
 /** The answer for callers who may read tokens. */

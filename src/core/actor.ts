@@ -31,7 +31,15 @@ export interface TokenActor extends Holder {
   predecessor: boolean
 }
 
-export type Actor = { kind: 'nobody' } | LocalActor | ManagementActor | TokenActor
+/** A person who signed in with e-mail and password for this one call. */
+export interface UserActor {
+  kind: 'user'
+  id: string
+  /** The e-mail. */
+  name: string
+}
+
+export type Actor = { kind: 'nobody' } | LocalActor | ManagementActor | TokenActor | UserActor
 
 /** True if the actor's role or kind covers the permission. */
 export function may(actor: Actor, permission: Permission): boolean {
@@ -50,6 +58,8 @@ export function scopeOf(actor: Actor): Scope {
       return actor.project_id === null ? {} : { project_id: actor.project_id }
     case 'access':
       return { token_id: actor.id }
+    case 'user':
+      return { owner_id: actor.id }
     case 'user_key':
       return actor.predecessor || actor.owner_id === null || actor.project_id === null
         ? { token_id: actor.id }

@@ -11,8 +11,9 @@ import { unauthenticated } from './authenticate.ts'
 import type { Caller, Context, Event, Host } from './context.ts'
 import { AppError } from './errors.ts'
 import * as idempotent from './idempotent.ts'
-import type { AnyOperation, Operation } from './operation.ts'
+import type { AnyOperation, Given, Made, Operation } from './operation.ts'
 import { parseInput } from './parse.ts'
+import type { Permission } from './permissions.ts'
 import type { Tallies } from './tallies.ts'
 import { transaction } from './transaction.ts'
 import type { Uses } from './uses.ts'
@@ -31,24 +32,73 @@ export interface Core {
   report(error: unknown, caller: Caller): void
 }
 
+type Shape = z.ZodObject
+
 /** Runs an operation for a caller: parse → authorize → transaction(run + audit) → deliver → output parse. */
-export async function invoke<I extends z.ZodObject, O extends z.ZodObject, P>(
+export async function invoke<I extends Shape, O extends Shape, P, F extends Shape, G extends Shape>(
   core: Core,
   caller: Caller,
-  operation: Operation<I, O, P>,
+  operation: Operation<I, O, P, F, G>,
   raw: unknown,
 ): Promise<z.output<O>> {
   try {
-    const input = parseInput(operation, raw)
-    const access = await authorize(core, caller, operation, input)
-    const output = await (operation.effect === 'read'
-      ? read(core, caller, operation, input)
-      : write(core, caller, operation, input, access)
-    ).catch((error: unknown) => refusedInside(core, caller, operation, input, error))
+    const output = await run(core, caller, operation, parseInput(operation, raw) as Given<I, F>)
     return operation.output.parse(output)
   } catch (error) {
     throw told(core, caller, error)
   }
+}
+
+/**
+ * As `invoke`, for the table of a dialect: it gives and gets the members that are for dialects only, and may ask for one
+ * permission more than the operation does.
+ */
+export async function invokeDialect(
+  core: Core,
+  caller: Caller,
+  operation: AnyOperation,
+  raw: unknown,
+  narrowed?: Permission,
+): Promise<object> {
+  const { input, output } = operation.dialect ?? {}
+  const whole = { name: operation.name, input: input ? operation.input.extend(input.shape) : operation.input }
+  try {
+    const made = await run(core, caller, operation, parseInput(whole, raw), narrowed)
+    return (output ? operation.output.extend(output.partial().shape) : operation.output).parse(made)
+  } catch (error) {
+    throw told(core, caller, error)
+  }
+}
+
+/** Refuses a caller without the permission before anything of the call is read; a denial is on record. */
+export async function refuseUnpermitted(
+  core: Core,
+  caller: Caller,
+  operation: AnyOperation,
+  narrowed?: Permission,
+): Promise<void> {
+  const { permitsSelf: _, ...unread } = operation
+  try {
+    await authorize(core, caller, unread, {}, narrowed)
+  } catch (error) {
+    throw told(core, caller, error)
+  }
+}
+
+async function run<I extends Shape, O extends Shape, P, F extends Shape, G extends Shape>(
+  core: Core,
+  caller: Caller,
+  operation: Operation<I, O, P, F, G>,
+  input: Given<I, F>,
+  narrowed?: Permission,
+): Promise<Made<O, G>> {
+  const any = operation as unknown as AnyOperation
+  const access = await authorize(core, caller, any, input, narrowed)
+  const working =
+    operation.effect === 'read'
+      ? read(core, caller, operation, input)
+      : write(core, caller, operation, input, access)
+  return working.catch((error: unknown) => refusedInside(core, caller, any, input, error))
 }
 
 type Access = 'full' | 'repeat_only'
@@ -59,9 +109,11 @@ async function authorize(
   caller: Caller,
   operation: AnyOperation,
   input: object,
+  narrowed: Permission = operation.permission,
 ): Promise<Access> {
   const { actor } = caller
-  if (may(actor, operation.permission)) return 'full'
+  const missing = [operation.permission, narrowed].find((permission) => !may(actor, permission))
+  if (missing === undefined) return 'full'
   if (operation.permitsSelf?.(actor, input) === true) {
     if (!('predecessor' in actor && actor.predecessor) || operation.effect === 'read') return 'full'
     // A predecessor may do just one thing more: fetch the answer of the rotation that replaced it (security R47).
@@ -69,13 +121,9 @@ async function authorize(
   }
   await deny(core, caller, operation, input)
   if (actor.kind === 'nobody' || ('predecessor' in actor && actor.predecessor)) throw unauthenticated()
-  throw new AppError(
-    'forbidden',
-    `This credential may not call ${operation.name}; it needs ${operation.permission}.`,
-    {
-      entity: operation.permission,
-    },
-  )
+  throw new AppError('forbidden', `This credential may not call ${operation.name}; it needs ${missing}.`, {
+    entity: missing,
+  })
 }
 
 /** What only the work itself finds, such as reach beyond the caller's own, is a denied attempt as well (security R38). */
@@ -101,12 +149,12 @@ async function deny(core: Core, caller: Caller, operation: AnyOperation, input: 
   await transaction(chain(core), ({ append, now }) => append([auditRow(caller, trail, now)]))
 }
 
-async function read<I extends z.ZodObject, O extends z.ZodObject, P>(
+async function read<I extends Shape, O extends Shape, P, F extends Shape, G extends Shape>(
   core: Core,
   caller: Caller,
-  operation: Operation<I, O, P>,
-  input: z.output<I>,
-): Promise<z.input<O>> {
+  operation: Operation<I, O, P, F, G>,
+  input: Given<I, F>,
+): Promise<Made<O, G>> {
   // A validation shows nothing of earlier uses, so no writer holds it up (security R45).
   if (operation.permission !== 'tokens:validate') await core.uses.settled()
   const ctx = context(core, caller, core.store.read, core.clock(), 0)
@@ -114,35 +162,35 @@ async function read<I extends z.ZodObject, O extends z.ZodObject, P>(
   return operation.run(ctx, input, prepared)
 }
 
-async function write<I extends z.ZodObject, O extends z.ZodObject, P>(
+async function write<I extends Shape, O extends Shape, P, F extends Shape, G extends Shape>(
   core: Core,
   caller: Caller,
-  operation: Operation<I, O, P>,
-  input: z.output<I>,
+  operation: Operation<I, O, P, F, G>,
+  input: Given<I, F>,
   access: Access,
-): Promise<z.input<O>> {
+): Promise<Made<O, G>> {
   const before = context(core, caller, core.store.read, core.clock(), 0)
   const attempt = idempotent.attemptOf(core.keys, caller, operation, input)
   const kept = attempt && (await idempotent.recall(before.db, attempt, before.now))
   if (access === 'repeat_only' && kept === undefined) throw unauthenticated()
-  const output = (kept ?? (await change(core, caller, operation, input, before, attempt))) as z.input<O>
+  const output = (kept ?? (await change(core, caller, operation, input, before, attempt))) as Made<O, G>
   return operation.deliver === undefined ? output : operation.deliver(before, output, input)
 }
 
 /** The transaction of a change: what it does, its audit rows and its kept answer, all or nothing. */
-async function change<I extends z.ZodObject, O extends z.ZodObject, P>(
+async function change<I extends Shape, O extends Shape, P, F extends Shape, G extends Shape>(
   core: Core,
   caller: Caller,
-  operation: Operation<I, O, P>,
-  input: z.output<I>,
+  operation: Operation<I, O, P, F, G>,
+  input: Given<I, F>,
   before: Context,
   attempt: idempotent.Attempt | undefined,
-): Promise<z.input<O>> {
+): Promise<Made<O, G>> {
   const prepared = (await operation.prepare?.(before, input)) as P
   return transaction(chain(core), async ({ db, now, seq, append }) => {
     // Two callers with one key meet here: the second finds the answer of the first.
     const kept = attempt && (await idempotent.recall(db, attempt, now))
-    if (kept !== undefined) return kept as z.input<O>
+    if (kept !== undefined) return kept as Made<O, G>
     const ctx = context(core, caller, db, Date.parse(now), seq)
     const details: Record<string, unknown> = {}
     const events: Event[] = []

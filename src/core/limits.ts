@@ -98,7 +98,7 @@ export function notBefore(asked: string | null | undefined, expires_at: string |
 /** Refuses to hand the caller the secret of a token that reaches further than the caller itself. */
 export async function refuseWider(ctx: Context, token: TokenRow): Promise<void> {
   const { actor } = ctx
-  if (actor.kind === 'local' || actor.kind === 'nobody' || actor.id === token.id) return
+  if (!('allowed_ips' in actor) || actor.id === token.id) return
   const addresses = token.allowed_ips === null ? null : (JSON.parse(token.allowed_ips) as string[])
   const wider =
     (actor.allowed_ips !== null && (addresses === null || !rangesWithin(addresses, actor.allowed_ips))) ||

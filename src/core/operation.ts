@@ -9,14 +9,37 @@ export type Effect = 'read' | 'create' | 'change' | 'destroy'
 export type Face = 'mcp' | 'rest' | 'cli'
 
 type Shape = z.ZodObject
+type Nothing = z.ZodObject<Record<never, never>>
+
+/** The members of a dialect's schema, each optional; of no schema nothing at all. */
+type Beside<S extends Shape, Way extends 'input' | 'output'> = keyof S['shape'] extends never
+  ? unknown
+  : Partial<Way extends 'input' ? z.input<S> : z.output<S>>
+
+/** What `run` and `prepare` are given. */
+export type Given<I extends Shape, F extends Shape = Nothing> = z.output<I> & Beside<F, 'output'>
+
+/** What `run` answers. */
+export type Made<O extends Shape, G extends Shape = Nothing> = z.input<O> & Beside<G, 'input'>
 
 /** One use-case of the product: everything a face needs to offer it and `invoke` needs to run it. */
-export interface Operation<I extends Shape = Shape, O extends Shape = Shape, P = unknown> {
+export interface Operation<
+  I extends Shape = Shape,
+  O extends Shape = Shape,
+  P = unknown,
+  F extends Shape = Nothing,
+  G extends Shape = Nothing,
+> {
   name: string
   title: string
   description: string
   input: I
   output: O
+  /**
+   * Members that only the table of a dialect gives and gets, beside those of `input` and `output` or in their place; no
+   * caller of another face reaches them.
+   */
+  dialect?: { input?: F; output?: G }
   /** The part of the output a model is shown; absent = all of it. */
   short?: Shape
   permission: Permission
@@ -25,27 +48,33 @@ export interface Operation<I extends Shape = Shape, O extends Shape = Shape, P =
   faces?: readonly Face[]
   /** Takes an `idempotency_key`; a repeat within 10 minutes gets the identical answer (security R47). */
   retryable?: boolean
+  /** Its input may be a whole document, 16 MiB: the caller is judged before it is read (security R24). */
+  large?: boolean
   /** The same arguments twice change nothing the second time (an MCP hint). */
   idempotent?: boolean
   /** The id of the thing acted on, for the audit row; the output is absent when the call was denied. */
-  target?(input: z.output<I>, output?: z.input<O>): string | undefined
+  target?(input: z.output<I>, output?: Made<O, G>): string | undefined
   /** Allows a caller without the permission to act on itself. */
   permitsSelf?(actor: Actor, input: z.output<I>): boolean
   /** Before the transaction: hash a password, make a secret, read the version a change compares. */
-  prepare?(ctx: Context, input: z.output<I>): Promise<P>
+  prepare?(ctx: Context, input: Given<I, F>): Promise<P>
   /** Inside the transaction (reads: on the read connection); database work only. */
-  run(ctx: Context, input: z.output<I>, prepared: P): Promise<z.input<O>>
+  run(ctx: Context, input: Given<I, F>, prepared: P): Promise<Made<O, G>>
   /** After the commit: write a file, make a link's page reachable. */
-  deliver?(ctx: Context, output: z.input<O>, input: z.output<I>): Promise<z.input<O>>
+  deliver?(ctx: Context, output: Made<O, G>, input: Given<I, F>): Promise<Made<O, G>>
 }
 
 /** Declares an operation; exists so that its parts infer each other's types. */
-export function operation<I extends Shape, O extends Shape, P = undefined>(
-  definition: Operation<I, O, P>,
-): Operation<I, O, P> {
+export function operation<
+  I extends Shape,
+  O extends Shape,
+  P = undefined,
+  F extends Shape = Nothing,
+  G extends Shape = Nothing,
+>(definition: Operation<I, O, P, F, G>): Operation<I, O, P, F, G> {
   return definition
 }
 
 /** An operation whatever its shapes: what lists, faces and `invoke` handle. */
 // biome-ignore lint/suspicious/noExplicitAny: the prepared value is private to one operation
-export type AnyOperation = Operation<any, any, any>
+export type AnyOperation = Operation<any, any, any, any, any>

@@ -2,17 +2,40 @@
 export const roles = ['admin', 'operator', 'reader', 'validator'] as const
 export type Role = (typeof roles)[number]
 
-const areas = ['tokens', 'groups', 'servers', 'projects', 'users', 'configs', 'audit', 'system'] as const
+const areas = [
+  'tokens',
+  'user_keys',
+  'groups',
+  'servers',
+  'projects',
+  'users',
+  'configs',
+  'audit',
+  'system',
+] as const
 type Area = (typeof areas)[number]
 
-export type Permission = `${Area}:read` | `${Area}:write` | 'tokens:validate' | 'tokens:permanent' | 'public'
+export type Permission =
+  | `${Area}:read`
+  | `${Area}:write`
+  | 'tokens:validate'
+  | 'tokens:permanent'
+  | 'tokens:generate'
+  | 'tokens:self'
+  | 'public'
 
 const reads = areas.map((area): Permission => `${area}:read`)
 const writes = areas.map((area): Permission => `${area}:write`)
 const reader: Permission[] = [...reads, 'tokens:validate']
-const operator: Permission[] = [...reader, 'tokens:write', 'groups:write', 'tokens:permanent']
+const operator: Permission[] = [
+  ...reader,
+  'tokens:write',
+  'user_keys:write',
+  'groups:write',
+  'tokens:permanent',
+]
 
-const held: Record<Role | 'user_key' | 'access' | 'nobody', ReadonlySet<Permission>> = {
+const held: Record<Role | 'user_key' | 'access' | 'user' | 'nobody', ReadonlySet<Permission>> = {
   admin: new Set([...operator, ...writes]),
   operator: new Set(operator),
   reader: new Set(reader),
@@ -25,6 +48,8 @@ const held: Record<Role | 'user_key' | 'access' | 'nobody', ReadonlySet<Permissi
     'configs:read',
   ]),
   access: new Set<Permission>(),
+  /** Signed in with a password: makes tokens for itself in its own projects. */
+  user: new Set<Permission>(['tokens:generate']),
   nobody: new Set<Permission>(),
 }
 

@@ -53,7 +53,7 @@ export const list_audit_events = operation({
     }
     const before = input.cursor === undefined ? undefined : seqOf(decode(input.cursor))
     const found = await audit.list(ctx.db, input, { limit: input.limit + 1, before })
-    const { rows, next_cursor } = cut(found, input.limit, (row) => String(row.seq))
+    const { rows, next_cursor } = cut(found, input, (row) => String(row.seq))
     return { events: rows.map(show), next_cursor }
   },
 })

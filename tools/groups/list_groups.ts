@@ -29,11 +29,8 @@ export const list_groups = operation({
   effect: 'read',
   async run(ctx, input) {
     const filter = { text: input.text, deleted: input.include_deleted ? undefined : false }
-    const { rows, next_cursor } = cut(
-      await groups.list(ctx.db, filter, pageOf(input)),
-      input.limit,
-      (row) => row.id,
-    )
+    const found = await groups.list(ctx.db, filter, pageOf(input))
+    const { rows, next_cursor } = cut(found, input, (row) => row.id)
     const total = await groups.count(ctx.db, filter, input.include_total)
     return { groups: await showGroups(ctx, rows), next_cursor, total }
   },

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import * as projects from '../../db/projects.ts'
 import { cursor, id, limit, order } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
-import { cut, pageOf } from '../../src/core/paging.ts'
+import { complete, cut, pageOf } from '../../src/core/paging.ts'
 import { paging } from '../../src/core/views/named.ts'
 import { listedProjectView, listProjects } from '../../src/core/views/project.ts'
 
@@ -25,11 +25,12 @@ export const list_projects = operation({
     include_total: z.boolean().default(false).describe('Count beyond 1,000 as well; slower.'),
   }),
   output: z.object({ projects: z.array(listedProjectView), ...paging }),
+  dialect: { input: complete },
   permission: 'projects:read',
   effect: 'read',
   async run(ctx, input) {
     const found = await projects.list(ctx.db, ctx.scope, input, pageOf(input))
-    const { rows, next_cursor } = cut(found, input.limit, (row) => row.id)
+    const { rows, next_cursor } = cut(found, input, (row) => row.id)
     const total = await projects.count(ctx.db, ctx.scope, input, input.include_total)
     return { projects: await listProjects(ctx, rows), next_cursor, total }
   },

@@ -35,7 +35,7 @@ export const list_servers = operation({
       deleted: input.include_deleted ? undefined : false,
     }
     const found = await servers.list(ctx.db, ctx.scope, filter, pageOf(input))
-    const { rows, next_cursor } = cut(found, input.limit, (row) => row.id)
+    const { rows, next_cursor } = cut(found, input, (row) => row.id)
     const total = await servers.count(ctx.db, ctx.scope, filter, input.include_total)
     return { servers: rows.map(showServer), next_cursor, total }
   },

@@ -30,7 +30,7 @@ export const list_management_keys = operation({
       { include_revoked: input.include_revoked },
       pageOf(input),
     )
-    const { rows, next_cursor } = cut(found, input.limit, (row) => row.id)
+    const { rows, next_cursor } = cut(found, input, (row) => row.id)
     return { keys: rows.map((row) => showKey(row, ctx.now)), next_cursor }
   },
 })

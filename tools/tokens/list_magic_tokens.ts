@@ -38,7 +38,7 @@ export const list_magic_tokens = operation({
   effect: 'read',
   async run(ctx, input) {
     const found = await tokens.list(ctx.db, ctx.scope, input, pageOf(input), ctx.now)
-    const { rows, next_cursor } = cut(found, input.limit, (row) => row.id)
+    const { rows, next_cursor } = cut(found, input, (row) => row.id)
     const total = await tokens.count(ctx.db, ctx.scope, input, ctx.now, input.include_total)
     return { tokens: await showTokens(ctx, rows), next_cursor, total }
   },

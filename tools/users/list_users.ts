@@ -2,7 +2,7 @@ import { z } from 'zod'
 import * as users from '../../db/users.ts'
 import { cursor, id, limit, order } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
-import { cut, pageOf } from '../../src/core/paging.ts'
+import { complete, cut, pageOf } from '../../src/core/paging.ts'
 import { paging } from '../../src/core/views/named.ts'
 import { showUsers, userView } from '../../src/core/views/user.ts'
 
@@ -21,11 +21,12 @@ export const list_users = operation({
     include_total: z.boolean().default(false).describe('Count beyond 1,000 as well; slower.'),
   }),
   output: z.object({ users: z.array(userView), ...paging }),
+  dialect: { input: complete },
   permission: 'users:read',
   effect: 'read',
   async run(ctx, input) {
     const found = await users.list(ctx.db, ctx.scope, input, pageOf(input))
-    const { rows, next_cursor } = cut(found, input.limit, (row) => row.id)
+    const { rows, next_cursor } = cut(found, input, (row) => row.id)
     const total = await users.count(ctx.db, ctx.scope, input, input.include_total)
     return { users: await showUsers(ctx, rows), next_cursor, total }
   },

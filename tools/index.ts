@@ -44,6 +44,71 @@ import { get_user } from './users/get_user.ts'
 import { list_users } from './users/list_users.ts'
 import { update_user } from './users/update_user.ts'
 
+const tokens = {
+  create_token,
+  get_token,
+  list_magic_tokens,
+  update_token,
+  rotate_token,
+  revoke_token,
+  set_token_enabled,
+  validate_token,
+  add_groups,
+  remove_groups,
+  list_groups,
+  create_group,
+  list_servers,
+  list_audit_events,
+}
+
+const groups = {
+  get_group,
+  update_group,
+  delete_group,
+  add_group_servers,
+  remove_group_servers,
+}
+
+const servers = {
+  create_server,
+  get_server,
+  update_server,
+  delete_server,
+}
+
+const projects = {
+  create_project,
+  get_project,
+  list_projects,
+  update_project,
+  delete_project,
+  add_project_member,
+  remove_project_member,
+  set_environment,
+  delete_environment,
+}
+
+const users = {
+  create_user,
+  get_user,
+  list_users,
+  update_user,
+  delete_user,
+}
+
+const system = {
+  redeem_link,
+  get_settings,
+  update_settings,
+  create_management_key,
+  list_management_keys,
+  revoke_management_key,
+  verify_audit,
+}
+
+/** Every operation by its name, with its own types: what the tables of the dialects point at. */
+export const tools = { ...tokens, ...groups, ...servers, ...projects, ...users, ...system }
+
 interface Toolset {
   about: string
   /** Offered to MCP clients without being asked for. */
@@ -56,67 +121,34 @@ export const toolsets: Record<string, Toolset> = {
   tokens: {
     about: 'Tokens, the groups they are in, the servers they open, and the trail of what was done.',
     default: true,
-    operations: [
-      create_token,
-      get_token,
-      list_magic_tokens,
-      update_token,
-      rotate_token,
-      revoke_token,
-      set_token_enabled,
-      validate_token,
-      add_groups,
-      remove_groups,
-      list_groups,
-      create_group,
-      list_servers,
-      list_audit_events,
-    ],
+    operations: Object.values(tokens),
   },
   groups: {
     about: 'Groups of MCP servers: look at one, change it, delete it, and choose the servers in it.',
     default: false,
-    operations: [get_group, update_group, delete_group, add_group_servers, remove_group_servers],
+    operations: Object.values(groups),
   },
   servers: {
     about:
       'MCP servers that tokens open: register, describe and delete them; what they run is set elsewhere.',
     default: false,
-    operations: [create_server, get_server, update_server, delete_server],
+    operations: Object.values(servers),
   },
   projects: {
     about:
       'Projects: their members, their environments with variables, and an end that revokes their tokens.',
     default: false,
-    operations: [
-      create_project,
-      get_project,
-      list_projects,
-      update_project,
-      delete_project,
-      add_project_member,
-      remove_project_member,
-      set_environment,
-      delete_environment,
-    ],
+    operations: Object.values(projects),
   },
   users: {
     about: 'People who own tokens: create, change, switch off and delete them.',
     default: false,
-    operations: [create_user, get_user, list_users, update_user, delete_user],
+    operations: Object.values(users),
   },
   system: {
     about: 'What is kept from models: management keys, settings, one-time links and the proof of the trail.',
     default: false,
-    operations: [
-      redeem_link,
-      get_settings,
-      update_settings,
-      create_management_key,
-      list_management_keys,
-      revoke_management_key,
-      verify_audit,
-    ],
+    operations: Object.values(system),
   },
 }
 

@@ -1,6 +1,6 @@
 import type { Insertable, Updateable } from 'kysely'
 import type { Db } from './open.ts'
-import { countOf, type Page, textIn } from './page.ts'
+import { countOf, type Page, rowsOf, textIn } from './page.ts'
 import type { GroupRow, GroupTable } from './schema.ts'
 
 export interface GroupFilter {
@@ -99,9 +99,7 @@ function filtered(db: Db, { text, deleted }: GroupFilter) {
 }
 
 export async function list(db: Db, filter: GroupFilter, page: Page): Promise<GroupRow[]> {
-  let query = filtered(db, filter).selectAll().orderBy('id', page.order).limit(page.limit)
-  if (page.after !== undefined) query = query.where('id', page.order === 'asc' ? '>' : '<', page.after)
-  return query.execute()
+  return rowsOf(filtered(db, filter).selectAll(), 'id', page)
 }
 
 /** How many groups match; beyond 1,000 null, unless `exact` asks for the whole count. */

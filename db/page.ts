@@ -8,6 +8,24 @@ export interface Page {
   order: 'asc' | 'desc'
   /** The last id of the page before. */
   after?: string | undefined
+  /** The first id of the page behind; the rows directly in front of it are wanted. */
+  before?: string | undefined
+}
+
+/** The rows of a page of a query, in the order of the page. */
+export async function rowsOf<Tables extends keyof Schema, Row>(
+  query: SelectQueryBuilder<Schema, Tables, Row>,
+  column: string,
+  { limit, order, after, before }: Page,
+): Promise<Row[]> {
+  const backwards = after === undefined && before !== undefined
+  const direction = backwards === (order === 'asc') ? 'desc' : 'asc'
+  const ordered = query.orderBy(sql.ref(column), direction).limit(limit)
+  const mark = after ?? before
+  if (mark === undefined) return ordered.execute()
+  const beyond = sql.raw(direction === 'asc' ? '>' : '<')
+  const rows = await ordered.where(sql<boolean>`${sql.ref(column)} ${beyond} ${mark}`).execute()
+  return backwards ? rows.reverse() : rows
 }
 
 /**

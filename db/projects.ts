@@ -1,6 +1,6 @@
 import type { Insertable, Updateable } from 'kysely'
 import type { Db } from './open.ts'
-import { countOf, type Page, textIn } from './page.ts'
+import { countOf, type Page, rowsOf, textIn } from './page.ts'
 import type { EnvironmentRow, EnvironmentTable, ProjectRow, ProjectTable } from './schema.ts'
 import { ownProjects, type Scope } from './scope.ts'
 
@@ -160,13 +160,7 @@ function filtered(db: Db, scope: Scope, { text, user_id }: ProjectFilter) {
 }
 
 export async function list(db: Db, scope: Scope, filter: ProjectFilter, page: Page): Promise<ProjectRow[]> {
-  let query = filtered(db, scope, filter)
-    .selectAll('projects')
-    .orderBy('projects.id', page.order)
-    .limit(page.limit)
-  if (page.after !== undefined)
-    query = query.where('projects.id', page.order === 'asc' ? '>' : '<', page.after)
-  return query.execute()
+  return rowsOf(filtered(db, scope, filter).selectAll('projects'), 'projects.id', page)
 }
 
 /** How many projects match; beyond 1,000 null, unless `exact` asks for the whole count. */

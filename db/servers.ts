@@ -1,6 +1,6 @@
 import { type Insertable, sql, type Updateable } from 'kysely'
 import type { Db } from './open.ts'
-import { countOf, type Page, textIn } from './page.ts'
+import { countOf, type Page, rowsOf, textIn } from './page.ts'
 import type { ServerRow, ServerTable } from './schema.ts'
 import { ownServers, type Scope } from './scope.ts'
 
@@ -109,13 +109,7 @@ function filtered(db: Db, scope: Scope, { text, group_id, deleted }: ServerFilte
 }
 
 export async function list(db: Db, scope: Scope, filter: ServerFilter, page: Page): Promise<ServerRow[]> {
-  let query = filtered(db, scope, filter)
-    .selectAll('servers')
-    .orderBy('servers.id', page.order)
-    .limit(page.limit)
-  if (page.after !== undefined)
-    query = query.where('servers.id', page.order === 'asc' ? '>' : '<', page.after)
-  return query.execute()
+  return rowsOf(filtered(db, scope, filter).selectAll('servers'), 'servers.id', page)
 }
 
 /** How many servers match; beyond 1,000 null, unless `exact` asks for the whole count. */

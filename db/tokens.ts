@@ -1,6 +1,6 @@
 import { type Insertable, sql, type Updateable } from 'kysely'
 import type { Db } from './open.ts'
-import { countOf, type Page, textIn } from './page.ts'
+import { countOf, type Page, rowsOf, textIn } from './page.ts'
 import { compiledInsert, compiledOnce, slot } from './prepare.ts'
 import type { NewToken, Schema, TokenRow, TokenTable } from './schema.ts'
 import { ownTokens, type Scope } from './scope.ts'
@@ -169,12 +169,7 @@ export async function list(
   page: Page,
   now: string,
 ): Promise<TokenRow[]> {
-  let query = filtered(db, scope, filter, now)
-    .selectAll('tokens')
-    .orderBy('tokens.id', page.order)
-    .limit(page.limit)
-  if (page.after !== undefined) query = query.where('tokens.id', page.order === 'asc' ? '>' : '<', page.after)
-  return query.execute()
+  return rowsOf(filtered(db, scope, filter, now).selectAll('tokens'), 'tokens.id', page)
 }
 
 /** How many tokens match; beyond 1,000 null, unless `exact` asks for the whole count. */

@@ -1,6 +1,6 @@
 import type { Expression, ExpressionBuilder, Insertable, SqlBool, Updateable } from 'kysely'
 import type { Db } from './open.ts'
-import { countOf, type Page, textIn } from './page.ts'
+import { countOf, type Page, rowsOf, textIn } from './page.ts'
 import type { Schema, UserRow, UserTable } from './schema.ts'
 import { ownProjects, type Scope } from './scope.ts'
 
@@ -85,9 +85,7 @@ function filtered(db: Db, scope: Scope, { text, project_id, enabled }: UserFilte
 }
 
 export async function list(db: Db, scope: Scope, filter: UserFilter, page: Page): Promise<UserRow[]> {
-  let query = filtered(db, scope, filter).selectAll('users').orderBy('users.id', page.order).limit(page.limit)
-  if (page.after !== undefined) query = query.where('users.id', page.order === 'asc' ? '>' : '<', page.after)
-  return query.execute()
+  return rowsOf(filtered(db, scope, filter).selectAll('users'), 'users.id', page)
 }
 
 /** How many users match; beyond 1,000 null, unless `exact` asks for the whole count. */

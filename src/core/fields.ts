@@ -24,6 +24,11 @@ export const name = clean('line')
   .max(200)
   .refine((value) => !looksLikeId(value), 'must not look like an id')
 
+/** A name as a dialect keeps it: exactly as it was given, and possibly empty (security R11). */
+export const exactName = clean('line')
+  .max(200)
+  .refine((value) => !looksLikeId(value), 'must not look like an id')
+
 /** Free text of up to 2,000 characters; newline and tab are allowed. */
 export const description = clean('block').max(2_000)
 
@@ -31,6 +36,17 @@ export const metadata = z
   .record(z.string().max(200), z.json())
   .refine((value) => JSON.stringify(value).length <= 16_384, 'must be at most 16,384 characters as JSON')
   .describe('Your own facts about it, a JSON object; replaced whole.')
+
+/** What a dialect gives of a thing that other faces check more strictly: the name as it is, metadata as JSON text. */
+export const exactTexts = z.object({ name: exactName, metadata_text: z.string().max(262_144) })
+
+/** Metadata as it is stored: text, so that it reads back exactly as it was sent; undefined = not given. */
+export function metadataText(asked: {
+  metadata?: unknown
+  metadata_text?: string | undefined
+}): string | undefined {
+  return asked.metadata_text ?? (asked.metadata === undefined ? undefined : JSON.stringify(asked.metadata))
+}
 
 /** An id of that kind by form; whether it exists is asked later, and a wrong form is not_found, not a bad input. */
 export function id(kind: IdKind, what: string) {

@@ -51,3 +51,39 @@ export function decode(cursor: string): string {
     field: 'cursor',
   })
 }
+
+/** What a dialect says for the rows next to one: behind `after`, or in front of `before`. */
+export const windowed = z.object({
+  window: z.object({ after: z.string().optional(), before: z.string().optional() }),
+})
+
+/** What it gets beside the rows. */
+export const windowFlags = z.object({ has_more_after: z.boolean(), has_more_before: z.boolean() })
+
+interface Source<Row> {
+  list(page: Page): Promise<Row[]>
+  /** True if there is such a row, whatever the filter. */
+  exists(id: string): Promise<boolean>
+  /** True if the row is one of those the filter lets through. */
+  matches(id: string): Promise<boolean>
+}
+
+/** The rows of a window and what lies around them; none next to a row that does not exist (metorial:tokens:list:flags). */
+export async function windowOf<Row>(
+  { limit, order, window }: Asked & { window: { after?: string | undefined; before?: string | undefined } },
+  source: Source<Row>,
+): Promise<{ rows: Row[]; has_more_after: boolean; has_more_before: boolean }> {
+  const { after, before } = window
+  const mark = after ?? before
+  if (mark !== undefined && !(await source.exists(mark)))
+    return { rows: [], has_more_after: false, has_more_before: false }
+  const beside = mark !== undefined && (await source.matches(mark))
+  const page = { limit: limit + 1, order }
+  if (after === undefined && before !== undefined) {
+    const found = await source.list({ ...page, before })
+    const more = found.length > limit
+    return { rows: more ? found.slice(1) : found, has_more_after: beside, has_more_before: more }
+  }
+  const found = await source.list({ ...page, after })
+  return { rows: found.slice(0, limit), has_more_after: found.length > limit, has_more_before: beside }
+}

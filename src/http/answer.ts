@@ -3,6 +3,18 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 /** On every answer of ours: never sniffed, never kept (security R10, R32). */
 export const fixedHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
 
+/** An answer in the words of a family of routes. */
+export interface Answer {
+  status: number
+  body: object
+  headers: Record<string, string>
+}
+
+/** The path of a request as it was sent, without its query. */
+export function pathOf({ url = '' }: IncomingMessage): string {
+  return url.split('?', 1)[0] ?? ''
+}
+
 /** Answers with JSON on Node's own response. */
 export function answerJson(
   request: IncomingMessage,

@@ -78,12 +78,12 @@ export function parseJson(bytes: Buffer, bounds: Bounds = defaultLimits): unknow
   const found = scanJson(bytes, { depth: bounds.jsonDepth, members: bounds.jsonMembers })
   if (found === 'too_deep') throw tooMuch(`nested deeper than ${bounds.jsonDepth} levels`)
   if (found === 'too_many_members') throw tooMuch(`made of more than ${bounds.jsonMembers} members`)
-  if (!isUtf8(bytes)) throw new AppError('invalid_input', 'The body is not valid UTF-8.')
+  if (!isUtf8(bytes)) throw new AppError('invalid_input', 'The body is not valid UTF-8.', { reason: 'json' })
   try {
     return JSON.parse(bytes.toString('utf8'))
   } catch {
     // The parser's own message repeats the text, and the text may hold a secret.
-    throw new AppError('invalid_input', 'The body is not valid JSON.')
+    throw new AppError('invalid_input', 'The body is not valid JSON.', { reason: 'json' })
   }
 }
 
@@ -92,5 +92,5 @@ function tooLarge(limit: number): AppError {
 }
 
 function tooMuch(what: string): AppError {
-  return new AppError('too_large', `The body is ${what}. Send something simpler.`)
+  return new AppError('too_large', `The body is ${what}. Send something simpler.`, { reason: 'complex' })
 }

@@ -13,7 +13,8 @@ export interface Reachable {
   allowedOrigins: readonly string[]
 }
 
-export type Guard = (request: IncomingMessage) => boolean
+/** `anyOrigin` lets an Origin pass that is not on the list. */
+export type Guard = (request: IncomingMessage, anyOrigin?: boolean) => boolean
 
 /**
  * Lets a request pass whose Host is on the list, exactly and with its port, and whose Origin, if it sends one,
@@ -27,12 +28,12 @@ export function makeGuard(reachable: Reachable): Guard {
     if (port === 80 || port === 443) hosts.add(name)
     origins.add(new URL(`${scheme}://${name}:${port}`).origin)
   }
-  return (request) => {
+  return (request, anyOrigin = false) => {
     const [host, ...moreHosts] = headerValues(request, 'host')
     if (host === undefined || moreHosts.length > 0 || !hosts.has(host)) return false
     if (!targetAgrees(request, host)) return false
     const [origin, ...moreOrigins] = headerValues(request, 'origin')
-    return origin === undefined || (moreOrigins.length === 0 && origins.has(origin))
+    return origin === undefined || anyOrigin || (moreOrigins.length === 0 && origins.has(origin))
   }
 }
 

@@ -14,6 +14,17 @@ export const defaultLimits: HttpLimits = {
   failuresPerMinute: 100,
 }
 
+/** Bytes of a whole document: a backup, an export (security R24). */
+const documentBytes = 16 * 1024 * 1024
+
+/** What a body may cost, which is more where the input is a whole document. */
+export function boundsOf(limits: HttpLimits, operation: { large?: boolean }) {
+  const { bodyBytes, jsonDepth, jsonMembers } = limits
+  return operation.large === true
+    ? { bodyBytes: documentBytes, jsonDepth, jsonMembers: Number.POSITIVE_INFINITY }
+    : { bodyBytes, jsonDepth, jsonMembers }
+}
+
 /** Longest request target, characters (security R25). */
 export const longestUrl = 8 * 1024
 

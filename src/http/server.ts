@@ -5,7 +5,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { AppError } from '../core/errors.ts'
 import { clientAddress } from './address.ts'
-import { answerJson } from './answer.ts'
+import { type Answer, answerJson, pathOf } from './answer.ts'
 import { drained, refuseMalformed } from './connections.ts'
 import { nativeError } from './errors.ts'
 import { type Facts, keepFacts } from './facts.ts'
@@ -18,12 +18,11 @@ export type RawRoute = (request: IncomingMessage, response: ServerResponse, fact
 
 /** How a family of routes words a refusal that comes before any code of its own runs (security R32). */
 export interface Family {
-  /** The path it begins at, without a slash at the end. */
-  prefix: string
-  refusal(
-    error: AppError,
-    requestId: string,
-  ): { status: number; body: object; headers: Record<string, string> }
+  /** True for a path of the family, known or not. */
+  owns(path: string): boolean
+  refusal(error: AppError, requestId: string, path: string): Answer
+  /** Lets pages of any origin call this path: it takes no credential a browser would add by itself (security R23). */
+  anyOrigin?(path: string): boolean
 }
 
 export interface ServerOptions {
@@ -36,7 +35,7 @@ export interface ServerOptions {
   }
   app: Hono<HttpEnv>
   raw?: RawRoute
-  /** Families that do not word refusals as our own routes do. */
+  /** Families that do not word refusals as our own routes do; the first that owns a path words it. */
   families?: readonly Family[]
 }
 
@@ -106,10 +105,12 @@ function handler({ face, app, raw, families = [] }: ServerOptions, guard: Guard)
       actor: null,
     }
     observe(face, request, response, facts)
-    const refused = refusal(request, guard)
+    const path = pathOf(request)
+    const family = families.find((one) => one.owns(path))
+    const refused = refusal(request, guard(request, family?.anyOrigin?.(path) === true))
     if (refused !== undefined) {
-      const worded = familyOf(families, request)?.refusal ?? nativeError
-      const { status, body, headers } = worded(refused, facts.requestId)
+      const { status, body, headers } =
+        family?.refusal(refused, facts.requestId, path) ?? nativeError(refused, facts.requestId)
       answerJson(request, response, status, body, { ...headers, connection: 'close' })
       return
     }
@@ -119,13 +120,8 @@ function handler({ face, app, raw, families = [] }: ServerOptions, guard: Guard)
   }
 }
 
-function familyOf(families: readonly Family[], { url = '' }: IncomingMessage): Family | undefined {
-  const path = url.split('?', 1)[0] ?? ''
-  return families.find(({ prefix }) => path === prefix || path.startsWith(`${prefix}/`))
-}
-
-function refusal(request: IncomingMessage, guard: Guard): AppError | undefined {
-  if (!guard(request)) return foreign
+function refusal(request: IncomingMessage, isOurs: boolean): AppError | undefined {
+  if (!isOurs) return foreign
   if ((request.url ?? '').length > longestUrl) {
     return new AppError('too_large', `The URL is longer than ${longestUrl} characters.`, { reason: 'url' })
   }

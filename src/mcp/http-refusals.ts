@@ -25,7 +25,7 @@ export function refusedRequest(c: Context<HttpEnv>, error: unknown): Response {
 
 /** The MCP endpoint, for what the server refuses before the endpoint is asked: a foreign Host or Origin, too long a URL. */
 export const mcpFamily: Family = {
-  prefix: '/mcp',
+  owns: (path) => path === '/mcp' || path.startsWith('/mcp/'),
   refusal: (error, requestId) => worded(error, requestId, false),
 }
 

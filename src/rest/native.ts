@@ -3,12 +3,13 @@ import type { Caller } from '../core/context.ts'
 import { AppError } from '../core/errors.ts'
 import { invoke } from '../core/invoke.ts'
 import type { AnyOperation } from '../core/operation.ts'
-import { answerJson } from '../http/answer.ts'
-import { bearerOf, headerValues } from '../http/bearer.ts'
+import { answerJson, pathOf } from '../http/answer.ts'
+import { bearerOf } from '../http/bearer.ts'
 import { readJsonOf } from '../http/body.ts'
 import { callerFrom } from '../http/caller.ts'
 import { nativeError } from '../http/errors.ts'
 import type { Facts } from '../http/facts.ts'
+import { withIdempotencyKey } from '../http/idempotency-key.ts'
 import type { RawRoute } from '../http/server.ts'
 import type { HttpFace } from '../http/types.ts'
 
@@ -27,7 +28,7 @@ export function nativeApi(face: HttpFace, operations: readonly AnyOperation[]): 
     operations.filter(isOffered).map((operation) => [operation.name, routeOf(operation)]),
   )
   return (request, response, facts) => {
-    const path = (request.url ?? '').split('?', 1)[0] ?? ''
+    const path = pathOf(request)
     if (path !== '/v1' && !path.startsWith('/v1/')) return false
     const route = routes.get(path.slice(4))
     facts.route = route?.template ?? '/v1/*'
@@ -57,7 +58,7 @@ async function answer(
     if (request.method !== 'POST')
       throw new AppError('unsupported', 'Operations are called with POST.', { reason: 'method' })
     const body = await readJsonOf(request, face.limits.bodyBytes, face.limits)
-    const input = route.operation.retryable === true ? withKey(request, body) : body
+    const input = route.operation.retryable === true ? withIdempotencyKey(request, body) : body
     const started = performance.now()
     const output = await invoke(face.core, caller, route.operation, input)
     face.metrics.operation(route.operation.name, (performance.now() - started) / 1_000)
@@ -81,21 +82,4 @@ async function callerOf(
   const caller = await callerFrom(request, face, 'v1', facts)
   facts.actor = 'id' in caller.actor ? caller.actor.id : null
   return caller
-}
-
-/** The header Idempotency-Key is the member idempotency_key (security R47). */
-function withKey(request: IncomingMessage, body: unknown): unknown {
-  const [key, ...more] = headerValues(request, 'idempotency-key')
-  if (key === undefined) return body
-  const input = body ?? {}
-  if (typeof input !== 'object' || Array.isArray(input)) return body
-  const member = 'idempotency_key' in input ? input.idempotency_key : key
-  if (more.length === 0 && member === key) return { ...input, idempotency_key: key }
-  throw new AppError(
-    'invalid_input',
-    'idempotency_key: the header and the member name different keys. Send one of them.',
-    {
-      field: 'idempotency_key',
-    },
-  )
 }

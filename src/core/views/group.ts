@@ -2,7 +2,7 @@ import { z } from 'zod'
 import * as groups from '../../../db/groups.ts'
 import type { GroupRow } from '../../../db/schema.ts'
 import type { Context } from '../context.ts'
-import { isoTime, named } from './named.ts'
+import { exactObject, isoTime, named } from './named.ts'
 
 /** A group of servers. */
 export const groupView = z.object({
@@ -10,7 +10,7 @@ export const groupView = z.object({
   slug: z.string(),
   name: z.string(),
   description: z.string().nullable(),
-  metadata: z.record(z.string(), z.unknown()),
+  metadata: exactObject,
   status: z.enum(['active', 'deleted']),
   servers: z.array(named),
   created_at: isoTime,

@@ -9,4 +9,7 @@ export const paging = {
   total: z.int().nullable().describe('How many match; null beyond 1,000 unless include_total asks.'),
 }
 
+/** Metadata as it was sent, to the letter; zod's own records leave a member `__proto__` out. */
+export const exactObject = z.unknown().meta({ type: 'object' })
+
 export const isoTime = z.string().describe('ISO 8601, UTC.')

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ServerRow } from '../../../db/schema.ts'
-import { isoTime } from './named.ts'
+import { exactObject, isoTime } from './named.ts'
 
 /** A server as every face may show it: what it runs and calls is left out. */
 export const serverView = z.object({
@@ -8,7 +8,7 @@ export const serverView = z.object({
   slug: z.string().describe('Unique and never changed; its address is /servers/<slug>/mcp.'),
   name: z.string().nullable(),
   description: z.string().nullable(),
-  metadata: z.record(z.string(), z.unknown()),
+  metadata: exactObject,
   status: z.enum(['active', 'deleted']),
   config_id: z.string().nullable(),
   created_at: isoTime,

@@ -5,7 +5,7 @@ import { redacted } from '../../domain/secret.ts'
 import { toolRulesSchema } from '../../domain/tool-rules.ts'
 import { statusOfToken } from '../../domain/verdict.ts'
 import type { Context } from '../context.ts'
-import { isoTime, named } from './named.ts'
+import { exactObject, isoTime, named } from './named.ts'
 
 const access = z.object({
   all_servers: z.boolean().describe('Every server of its project, or of the instance without one.'),
@@ -20,7 +20,7 @@ export const tokenView = z.object({
   kind: z.enum(['access', 'user_key']),
   name: z.string().nullable(),
   description: z.string().nullable(),
-  metadata: z.record(z.string(), z.unknown()),
+  metadata: exactObject,
   status: z.enum(['active', 'disabled', 'expired', 'revoked']),
   enabled: z.boolean(),
   prefix: z.string().describe('First 12 characters of the secret.'),

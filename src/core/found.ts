@@ -1,3 +1,5 @@
+import { looksLikeId } from '../domain/id.ts'
+import type { Context } from './context.ts'
 import { AppError, notFound } from './errors.ts'
 
 /** What a look-up was for, to say it in a refusal. */
@@ -16,6 +18,14 @@ export function single<Row>(rows: readonly Row[], { entity, id, next }: Sought):
     throw new AppError('conflict', `Several ${entity}s have this name; give the id. ${next}`, { entity })
   }
   return row
+}
+
+/**
+ * Whether a text that names a thing may be its name: in the Enkrypt dialect, unless it has the form of an id, which is
+ * only ever looked up as one (enkrypt:wire:identifier:id-wins).
+ */
+export function namesToo({ via }: Pick<Context, 'via'>, text: string): boolean {
+  return via === 'enkrypt' && !looksLikeId(text)
 }
 
 /** The row, refused if there is none and if it is a tombstone: what is deleted does not change any more. */

@@ -30,6 +30,8 @@ interface ErrorFacts {
   field?: string
   /** Which rule of state refused, for faces that tell them apart: `revoked`, `expired`, `race`, … */
   reason?: string
+  /** Seconds after which the same call may succeed. */
+  retry_after?: number
   issues?: Issue[]
   cause?: unknown
 }
@@ -41,6 +43,7 @@ export class AppError extends Error {
   readonly id: string | undefined
   readonly field: string | undefined
   readonly reason: string | undefined
+  readonly retry_after: number | undefined
   readonly issues: Issue[]
 
   constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
@@ -51,6 +54,7 @@ export class AppError extends Error {
     this.id = facts.id
     this.field = facts.field
     this.reason = facts.reason
+    this.retry_after = facts.retry_after
     this.issues = facts.issues ?? []
   }
 }

@@ -51,13 +51,14 @@ export function nativeError(error: unknown, requestId: string, tokenSent?: boole
   }
 }
 
-function headersOf({ code, entity, reason }: AppError, tokenSent: boolean): Record<string, string> {
-  const wait = retryAfter[code]
+function headersOf(error: AppError, tokenSent: boolean): Record<string, string> {
+  const { code, entity, reason } = error
+  const wait = error.retry_after?.toString() ?? retryAfter[code]
   if (wait !== undefined) return { 'retry-after': wait }
   if (code === 'unauthenticated') {
     return { 'www-authenticate': tokenSent ? 'Bearer error="invalid_token"' : 'Bearer' }
   }
-  if (code === 'forbidden' && reason !== 'foreign') {
+  if (code === 'forbidden' && reason !== 'foreign' && reason !== 'project') {
     const scope = entity === undefined ? '' : `, scope="${entity}"`
     return { 'www-authenticate': `Bearer error="insufficient_scope"${scope}` }
   }

@@ -1,4 +1,4 @@
-import type { Insertable, Updateable } from 'kysely'
+import { type Insertable, sql, type Updateable } from 'kysely'
 import type { Db } from './open.ts'
 import { countOf, type Page, rowsOf, textIn } from './page.ts'
 import type { GroupRow, GroupTable } from './schema.ts'
@@ -7,6 +7,8 @@ export interface GroupFilter {
   /** Substring of name or description, letter case ignored. */
   text?: string | undefined
   deleted?: boolean | undefined
+  /** No row at all. */
+  none?: boolean | undefined
 }
 
 export async function insert(db: Db, row: Insertable<GroupTable>): Promise<GroupRow> {
@@ -91,15 +93,22 @@ export async function removeServers(db: Db, id: string, serverIds: readonly stri
   return removed.some((result) => result.numDeletedRows > 0n)
 }
 
-function filtered(db: Db, { text, deleted }: GroupFilter) {
+function filtered(db: Db, { text, deleted, none }: GroupFilter) {
   let query = db.selectFrom('groups')
   if (deleted !== undefined) query = query.where('deleted_at', deleted ? 'is not' : 'is', null)
+  if (none === true) query = query.where(sql.lit(false))
   if (text !== undefined) query = query.where(textIn(text, ['name', 'description']))
   return query
 }
 
 export async function list(db: Db, filter: GroupFilter, page: Page): Promise<GroupRow[]> {
   return rowsOf(filtered(db, filter).selectAll(), 'id', page)
+}
+
+/** True if the group is one of those the filter lets through. */
+export async function matches(db: Db, filter: GroupFilter, id: string): Promise<boolean> {
+  const found = await filtered(db, filter).select('groups.id').where('groups.id', '=', id).executeTakeFirst()
+  return found !== undefined
 }
 
 /** How many groups match; beyond 1,000 null, unless `exact` asks for the whole count. */

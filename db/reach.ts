@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Db } from './open.ts'
 
 /** A group or a server as a token shows it. */
@@ -32,6 +33,27 @@ export async function serversOf(db: Db, tokenIds: readonly string[]): Promise<Ma
     .execute()
   return collect(rows)
 }
+
+/** The live servers each token reaches now: by name, through its groups, or all in its range; never outside its project. */
+export async function reachedBy(db: Db, tokenIds: readonly string[]): Promise<Map<string, Named[]>> {
+  if (tokenIds.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('tokens')
+    .innerJoin('servers', (join) => join.on('servers.deleted_at', 'is', null).on(inReach))
+    .select(['tokens.id as of', 'servers.id', 'servers.slug', 'servers.name'])
+    .where('tokens.id', 'in', tokenIds)
+    .orderBy('servers.id')
+    .execute()
+  return collect(rows)
+}
+
+/** A row of `servers` is in reach of a row of `tokens`. */
+export const inReach = sql<boolean>`(tokens.project_id is null or servers.config_id =
+    (select p.config_id from projects p where p.id = tokens.project_id))
+  and (tokens.all_servers = 1
+    or exists (select 1 from token_servers ts where ts.token_id = tokens.id and ts.server_id = servers.id)
+    or exists (select 1 from token_groups tg join group_servers gs on gs.group_id = tg.group_id
+      where tg.token_id = tokens.id and gs.server_id = servers.id))`
 
 function collect(rows: (Named & { of: string })[]): Map<string, Named[]> {
   const found = new Map<string, Named[]>()

@@ -9,6 +9,10 @@ export interface ServerFilter {
   text?: string | undefined
   group_id?: string | undefined
   deleted?: boolean | undefined
+  /** In any of these; at least one. */
+  group_ids?: readonly string[] | undefined
+  /** No row at all. */
+  none?: boolean | undefined
 }
 
 export async function insert(db: Db, row: Insertable<ServerTable>): Promise<ServerRow> {
@@ -95,12 +99,14 @@ export async function remove(db: Db, scope: Scope, id: string, now: string): Pro
   return row
 }
 
-function filtered(db: Db, scope: Scope, { text, group_id, deleted }: ServerFilter) {
+function filtered(db: Db, scope: Scope, { text, group_id, group_ids, deleted, none }: ServerFilter) {
   let query = db.selectFrom('servers').where(ownServers(scope))
   if (deleted !== undefined) query = query.where('deleted_at', deleted ? 'is not' : 'is', null)
-  if (group_id !== undefined) {
+  if (none === true) query = query.where(sql.lit(false))
+  const groups = group_id === undefined ? group_ids : [group_id]
+  if (groups !== undefined) {
     query = query.where('servers.id', 'in', (is) =>
-      is.selectFrom('group_servers').select('server_id').where('group_id', '=', group_id),
+      is.selectFrom('group_servers').select('server_id').where('group_id', 'in', groups),
     )
   }
   if (text !== undefined)
@@ -110,6 +116,15 @@ function filtered(db: Db, scope: Scope, { text, group_id, deleted }: ServerFilte
 
 export async function list(db: Db, scope: Scope, filter: ServerFilter, page: Page): Promise<ServerRow[]> {
   return rowsOf(filtered(db, scope, filter).selectAll('servers'), 'servers.id', page)
+}
+
+/** True if the server is one of those the filter lets through. */
+export async function matches(db: Db, scope: Scope, filter: ServerFilter, id: string): Promise<boolean> {
+  const found = await filtered(db, scope, filter)
+    .select('servers.id')
+    .where('servers.id', '=', id)
+    .executeTakeFirst()
+  return found !== undefined
 }
 
 /** How many servers match; beyond 1,000 null, unless `exact` asks for the whole count. */

@@ -2,12 +2,17 @@ import { type Insertable, sql, type Updateable } from 'kysely'
 import type { Db } from './open.ts'
 import { countOf, type Page, rowsOf, textIn } from './page.ts'
 import { compiledInsert, compiledOnce, slot } from './prepare.ts'
+import { inReach } from './reach.ts'
 import type { NewToken, Schema, TokenRow, TokenTable } from './schema.ts'
 import { ownTokens, type Scope } from './scope.ts'
 
 export interface TokenFilter {
   status?: readonly ('active' | 'disabled' | 'expired' | 'revoked')[] | undefined
   group_id?: string | undefined
+  /** In any of these; at least one. */
+  group_ids?: readonly string[] | undefined
+  /** Usable on any of these, existing or not; at least one. */
+  usable_on?: readonly string[] | undefined
   server_id?: string | undefined
   project_id?: string | undefined
   owner_id?: string | undefined
@@ -127,12 +132,14 @@ function filtered(db: Db, scope: Scope, filter: TokenFilter, now: string) {
     )
   }
   if (text !== undefined) query = query.where(textIn(text, ['tokens.name', 'tokens.description']))
-  if (group_id !== undefined) {
+  const groups = group_id === undefined ? filter.group_ids : [group_id]
+  if (groups !== undefined) {
     query = query.where('tokens.id', 'in', (is) =>
-      is.selectFrom('token_groups').select('token_id').where('group_id', '=', group_id),
+      is.selectFrom('token_groups').select('token_id').where('group_id', 'in', groups),
     )
   }
-  if (server_id !== undefined) query = query.where(reaches(server_id))
+  if (server_id !== undefined) query = query.where(reaches([server_id]))
+  if (filter.usable_on !== undefined) query = query.where(usableOn(filter.usable_on))
   if (status !== undefined) {
     query = query.where((is) => {
       const live = is('revoked_at', 'is', null)
@@ -150,15 +157,15 @@ function filtered(db: Db, scope: Scope, filter: TokenFilter, now: string) {
   return query
 }
 
-/** Tokens that reach the server: by name, through a group, or by `all_servers`, within their project; a server that is not there nobody. */
-function reaches(serverId: string) {
-  return sql<boolean>`exists (select 1 from servers live where live.id = ${serverId} and live.deleted_at is null)
-    and (exists (select 1 from token_servers ts where ts.token_id = tokens.id and ts.server_id = ${serverId})
-    or exists (select 1 from token_groups tg join group_servers gs on gs.group_id = tg.group_id
-      where tg.token_id = tokens.id and gs.server_id = ${serverId})
-    or tokens.all_servers = 1)
-    and (tokens.project_id is null or exists (select 1 from projects p join servers s on s.config_id = p.config_id
-      where p.id = tokens.project_id and s.id = ${serverId}))`
+/** Tokens that reach one of the servers now; a server that is not there reaches nobody. */
+function reaches(serverIds: readonly string[]) {
+  return sql<boolean>`exists (select 1 from servers where servers.id in (${sql.join(serverIds)})
+    and servers.deleted_at is null and ${inReach})`
+}
+
+/** As `reaches`, and those that reach every server there will be, whether these exist or not (metorial:tokens:list:server-filter). */
+function usableOn(serverIds: readonly string[]) {
+  return sql<boolean>`(${reaches(serverIds)} or (tokens.all_servers = 1 and tokens.project_id is null))`
 }
 
 /** One page of tokens in id order. */
@@ -170,6 +177,21 @@ export async function list(
   now: string,
 ): Promise<TokenRow[]> {
   return rowsOf(filtered(db, scope, filter, now).selectAll('tokens'), 'tokens.id', page)
+}
+
+/** True if the token is one of those the filter lets through. */
+export async function matches(
+  db: Db,
+  scope: Scope,
+  filter: TokenFilter,
+  now: string,
+  id: string,
+): Promise<boolean> {
+  const found = await filtered(db, scope, filter, now)
+    .select('tokens.id')
+    .where('tokens.id', '=', id)
+    .executeTakeFirst()
+  return found !== undefined
 }
 
 /** How many tokens match; beyond 1,000 null, unless `exact` asks for the whole count. */

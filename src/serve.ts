@@ -8,10 +8,12 @@ import { rootApp } from './http/app.ts'
 import { makeFace } from './http/face.ts'
 import { isLoopback, unreadableHost } from './http/guard.ts'
 import { healthRoutes } from './http/health.ts'
-import { openServer } from './http/server.ts'
+import { openServer, type RawRoute } from './http/server.ts'
 import type { Logger } from './log.ts'
 import { mcpRoutes } from './mcp/http.ts'
 import { mcpFamily } from './mcp/http-refusals.ts'
+import { dialectRoutes, familyOf } from './rest/dialect.ts'
+import { metorial } from './rest/metorial/dialect.ts'
 import { nativeApi } from './rest/native.ts'
 import { revealRoutes } from './web/reveal.ts'
 
@@ -58,12 +60,13 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     root.route('/', healthRoutes(face))
     root.route('/', revealRoutes(face))
     root.route('/mcp', mcp.app)
+    const dialects = [metorial(() => (url ?? '').replace(/\/$/, ''))]
     const server = await openServer({
       ...options,
       face,
       app: root,
-      raw: nativeApi(face, operations),
-      families: [mcpFamily],
+      raw: firstOf([nativeApi(face, operations), ...dialects.map((dialect) => dialectRoutes(face, dialect))]),
+      families: [...dialects.map((dialect) => familyOf(dialect, app.core.clock)), mcpFamily],
     }).catch(refused)
     url ??= server.url
     await writePublicUrl(app.core, url, publicUrl !== undefined)
@@ -72,6 +75,11 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     await app.close()
     throw error
   }
+}
+
+/** Asks each in turn; the first that takes the request answers it. */
+function firstOf(routes: readonly RawRoute[]): RawRoute {
+  return (request, response, facts) => routes.some((route) => route(request, response, facts))
 }
 
 const welcome = {

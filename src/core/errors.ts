@@ -22,6 +22,11 @@ export interface Issue {
   path: (string | number)[]
   code: string
   message: string
+  /** What a dialect tells beside it: types, or the bound that was broken. */
+  expected?: string
+  received?: string
+  min?: number
+  max?: number
 }
 
 interface ErrorFacts {

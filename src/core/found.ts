@@ -10,6 +10,11 @@ interface Sought {
   next: string
 }
 
+/** True on the faces whose contracts name things by id only. */
+export function idsOnly({ via }: Pick<Context, 'via'>): boolean {
+  return via === 'metorial' || via === 'mctx' || via === 'gassapi'
+}
+
 /** The one row found by id or name; refuses none and a name that several have. */
 export function single<Row>(rows: readonly Row[], { entity, id, next }: Sought): Row {
   const [row, another] = rows

@@ -9,6 +9,7 @@ import { may, scopeOf } from './actor.ts'
 import { auditRow, type Trail } from './audit-row.ts'
 import { unauthenticated } from './authenticate.ts'
 import type { Caller, Context, Event, Host } from './context.ts'
+import { dialectShapes } from './dialect-shapes.ts'
 import { AppError } from './errors.ts'
 import * as idempotent from './idempotent.ts'
 import type { AnyOperation, Given, Made, Operation } from './operation.ts'
@@ -60,11 +61,9 @@ export async function invokeDialect(
   raw: unknown,
   narrowed?: Permission,
 ): Promise<object> {
-  const { input, output } = operation.dialect ?? {}
-  const whole = { name: operation.name, input: input ? operation.input.extend(input.shape) : operation.input }
+  const shapes = dialectShapes(operation)
   try {
-    const made = await run(core, caller, operation, parseInput(whole, raw), narrowed)
-    return (output ? operation.output.extend(output.partial().shape) : operation.output).parse(made)
+    return shapes.output.parse(await run(core, caller, operation, parseInput(shapes, raw), narrowed))
   } catch (error) {
     throw told(core, caller, error)
   }

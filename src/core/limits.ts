@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import * as reach from '../../db/reach.ts'
 import type { TokenRow } from '../../db/schema.ts'
 import * as tokens from '../../db/tokens.ts'
@@ -8,11 +9,19 @@ import { may } from './actor.ts'
 import type { Context } from './context.ts'
 import { AppError } from './errors.ts'
 
+/** A bound of its own that a dialect sets to lifetimes, in days; the policy narrows it and never widens it. */
+export const longest = z.object({ longest_days: z.int() })
+
 /** The expiry of a token the caller makes or edits: within the policy and within the caller's own end. */
-export async function grantExpiry(ctx: Context, asked: AskedExpiry): Promise<string | null> {
+export async function grantExpiry(
+  ctx: Context,
+  asked: AskedExpiry & { longest_days?: number | undefined },
+): Promise<string | null> {
   const settings = await ctx.settings()
   const own_end = 'expires_at' in ctx.actor ? ctx.actor.expires_at : null
-  const expiry = expiryOf(asked, { now: ctx.now, ...settings, own_end })
+  const longest = Math.min(asked.longest_days ?? Infinity, settings.max_lifetime_days ?? Infinity)
+  const max_lifetime_days = longest === Infinity ? null : longest
+  const expiry = expiryOf(asked, { now: ctx.now, ...settings, max_lifetime_days, own_end })
   if ('problem' in expiry) {
     const reason = expiry.problem === permanentRefused ? { reason: 'max_lifetime_days' } : {}
     throw new AppError('invalid_input', sentence(expiry.problem), { field: 'expires_at', ...reason })

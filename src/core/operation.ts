@@ -9,10 +9,11 @@ export type Effect = 'read' | 'create' | 'change' | 'destroy'
 export type Face = 'mcp' | 'rest' | 'cli'
 
 type Shape = z.ZodObject
-type Nothing = z.ZodObject<Record<never, never>>
+/** The schema of no member at all. */
+export type Nothing = z.ZodObject<Record<never, never>>
 
 /** The members of a dialect's schema, each optional; of no schema nothing at all. */
-type Beside<S extends Shape, Way extends 'input' | 'output'> = keyof S['shape'] extends never
+export type Beside<S extends Shape, Way extends 'input' | 'output'> = keyof S['shape'] extends never
   ? unknown
   : Partial<Way extends 'input' ? z.input<S> : z.output<S>>
 

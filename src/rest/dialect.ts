@@ -52,8 +52,8 @@ export function dialectRoutes(face: HttpFace, dialect: Dialect): RawRoute {
     const path = pathOf(request)
     if (!dialect.owns(path)) return false
     const found = routes.flatMap(({ route, pattern }) => {
-      const params = pattern.exec(path)?.groups
-      return params === undefined ? [] : [{ route, params }]
+      const match = pattern.exec(path)
+      return match === null ? [] : [{ route, params: { ...match.groups } }]
     })
     facts.route = found[0]?.route.path ?? `${dialect.via}: unknown`
     void answer(face, dialect, { request, response, facts, found })

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { Actor } from '../core/actor.ts'
 import type { AppError } from '../core/errors.ts'
-import type { AnyOperation, Operation } from '../core/operation.ts'
+import type { AnyOperation, Beside, Operation } from '../core/operation.ts'
 import type { Permission } from '../core/permissions.ts'
 
 /** What a request to a route brings, each part parsed by the route's own schema. */
@@ -53,17 +53,17 @@ interface Differences<
   body?: B
   query?: Q
   /** Members of the input that no caller gives. */
-  fixed?: Partial<z.input<F>> & Partial<z.input<I>>
+  fixed?: Beside<F, 'input'> & Partial<z.input<I>>
   /** The whole list, oldest first and unpaged; more than 10,000 entries are refused. */
   all?: true
   /** Absent = path, query and body together. */
   input?(
     ask: { params: Record<Names<Line>, string> } & { body: Parsed<B>; query: Parsed<Q> },
-  ): z.input<I> & Partial<z.input<F>>
+  ): z.input<I> & Beside<F, 'input'>
   answer: A
-  output(out: z.output<O> & Partial<z.output<G>>): z.input<A>
+  output(out: z.output<O> & Beside<G, 'output'>): z.input<A>
   /** 200 without; several are told apart by the output. */
-  status?: number | ((out: z.output<O> & Partial<z.output<G>>) => number)
+  status?: number | ((out: z.output<O> & Beside<G, 'output'>) => number)
   statuses?: readonly number[]
   error?(error: AppError, actor: Actor): AppError
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import * as groups from '../../db/groups.ts'
-import { description, idList, metadata, name } from '../../src/core/fields.ts'
+import { description, exactTexts, idList, metadata, metadataText, name } from '../../src/core/fields.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
 import { existingServers } from '../../src/core/token-state.ts'
@@ -19,6 +19,7 @@ export const create_group = operation({
     server_ids: idList('server', 'Server id').default([]).describe('Servers to put into it.'),
   }),
   output: z.object({ group: groupView }),
+  dialect: { input: exactTexts },
   permission: 'groups:write',
   effect: 'create',
   target: (_, done) => done?.group.id,
@@ -30,7 +31,7 @@ export const create_group = operation({
       slug: groupSlug(input.name),
       name: input.name,
       description: input.description ?? null,
-      metadata: JSON.stringify(input.metadata ?? {}),
+      metadata: metadataText(input) ?? '{}',
       created_at: ctx.now,
       updated_at: ctx.now,
       deleted_at: null,

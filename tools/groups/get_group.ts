@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import * as groups from '../../db/groups.ts'
 import { idOrName } from '../../src/core/fields.ts'
-import { single } from '../../src/core/found.ts'
+import { idsOnly, single } from '../../src/core/found.ts'
 import { operation } from '../../src/core/operation.ts'
 import { groupView, showGroup } from '../../src/core/views/group.ts'
 
@@ -17,7 +17,7 @@ export const get_group = operation({
   target: (input) => input.group_id,
   async run(ctx, { group_id: id }) {
     const byId = await groups.find(ctx.db, id)
-    const found = byId ? [byId] : await groups.findNamed(ctx.db, id)
+    const found = byId ? [byId] : idsOnly(ctx) ? [] : await groups.findNamed(ctx.db, id)
     const row = single(found, { entity: 'group', id, next: 'list_groups shows the ids.' })
     return { group: await showGroup(ctx, row) }
   },

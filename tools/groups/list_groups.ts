@@ -2,7 +2,8 @@ import { z } from 'zod'
 import * as groups from '../../db/groups.ts'
 import { cursor, limit, order } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
-import { cut, pageOf } from '../../src/core/paging.ts'
+import { cut, pageOf, windowed, windowFlags, windowOf } from '../../src/core/paging.ts'
+import { stateFilter, states } from '../../src/core/states.ts'
 import { groupView, showGroups } from '../../src/core/views/group.ts'
 import { paging } from '../../src/core/views/named.ts'
 
@@ -25,10 +26,22 @@ export const list_groups = operation({
     include_total: z.boolean().default(false).describe('Count beyond 1,000 as well; slower.'),
   }),
   output: z.object({ groups: z.array(groupView), ...paging }),
+  dialect: { input: windowed.extend(states.shape), output: windowFlags },
   permission: 'groups:read',
   effect: 'read',
   async run(ctx, input) {
-    const filter = { text: input.text, deleted: input.include_deleted ? undefined : false }
+    const filter = { text: input.text, ...stateFilter(input, input.include_deleted) }
+    if (input.window !== undefined) {
+      const { rows, ...flags } = await windowOf(
+        { ...input, window: input.window },
+        {
+          list: (page) => groups.list(ctx.db, filter, page),
+          exists: async (id) => (await groups.find(ctx.db, id)) !== undefined,
+          matches: (id) => groups.matches(ctx.db, filter, id),
+        },
+      )
+      return { groups: await showGroups(ctx, rows), next_cursor: null, total: null, ...flags }
+    }
     const found = await groups.list(ctx.db, filter, pageOf(input))
     const { rows, next_cursor } = cut(found, input, (row) => row.id)
     const total = await groups.count(ctx.db, filter, input.include_total)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import * as groups from '../../db/groups.ts'
-import { description, id, metadata, name } from '../../src/core/fields.ts'
+import { description, exactTexts, id, metadata, metadataText, name } from '../../src/core/fields.ts'
 import { differing, live } from '../../src/core/found.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
@@ -18,18 +18,19 @@ export const update_group = operation({
     metadata: metadata.optional(),
   }),
   output: z.object({ group: groupView, changed: z.boolean() }),
+  dialect: { input: exactTexts },
   permission: 'groups:write',
   effect: 'change',
   idempotent: true,
   target: (input) => input.group_id,
-  async run(ctx, { group_id, name, description, metadata }) {
+  async run(ctx, { group_id, name, description, ...rest }) {
     refuseBound(ctx)
     const group = live(await groups.find(ctx.db, group_id), {
       entity: 'group',
       id: group_id,
       next: 'list_groups shows the others.',
     })
-    const changes = differing(group, { name, description, metadata: metadata && JSON.stringify(metadata) })
+    const changes = differing(group, { name, description, metadata: metadataText(rest) })
     const changed = Object.keys(changes).length > 0
     const row = changed ? await groups.update(ctx.db, group_id, { ...changes, updated_at: ctx.now }) : group
     ctx.note({ changed: Object.keys(changes), ...(changes.name === undefined ? {} : { name: changes.name }) })

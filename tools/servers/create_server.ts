@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import * as servers from '../../db/servers.ts'
 import type { Context } from '../../src/core/context.ts'
-import { description, metadata, name } from '../../src/core/fields.ts'
+import { description, exactTexts, metadata, metadataText, name } from '../../src/core/fields.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
 import { serverView, showServer } from '../../src/core/views/server.ts'
@@ -21,6 +21,7 @@ export const create_server = operation({
     metadata: metadata.optional(),
   }),
   output: z.object({ server: serverView }),
+  dialect: { input: exactTexts },
   permission: 'servers:write',
   effect: 'create',
   target: (_, done) => done?.server.id,
@@ -31,7 +32,7 @@ export const create_server = operation({
       slug: await freeSlug(ctx, input.name ?? null),
       name: input.name ?? null,
       description: input.description ?? null,
-      metadata: JSON.stringify(input.metadata ?? {}),
+      metadata: metadataText(input) ?? '{}',
       args: '[]',
       tools: '{}',
       input_guardrails: '{}',

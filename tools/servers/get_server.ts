@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import * as servers from '../../db/servers.ts'
 import { idOrName } from '../../src/core/fields.ts'
-import { single } from '../../src/core/found.ts'
+import { idsOnly, single } from '../../src/core/found.ts'
 import { operation } from '../../src/core/operation.ts'
 import { serverView, showServer } from '../../src/core/views/server.ts'
 
@@ -17,7 +17,7 @@ export const get_server = operation({
   target: (input) => input.server_id,
   async run(ctx, { server_id: id }) {
     const byId = await servers.find(ctx.db, ctx.scope, id)
-    const found = byId ? [byId] : await servers.findNamed(ctx.db, ctx.scope, id)
+    const found = byId ? [byId] : idsOnly(ctx) ? [] : await servers.findNamed(ctx.db, ctx.scope, id)
     return {
       server: showServer(single(found, { entity: 'server', id, next: 'list_servers shows the ids.' })),
     }

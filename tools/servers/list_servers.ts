@@ -2,7 +2,8 @@ import { z } from 'zod'
 import * as servers from '../../db/servers.ts'
 import { cursor, id, limit, order } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
-import { cut, pageOf } from '../../src/core/paging.ts'
+import { cut, pageOf, windowed, windowFlags, windowOf } from '../../src/core/paging.ts'
+import { stateFilter, states } from '../../src/core/states.ts'
 import { paging } from '../../src/core/views/named.ts'
 import { serverView, showServer } from '../../src/core/views/server.ts'
 
@@ -26,13 +27,30 @@ export const list_servers = operation({
     include_total: z.boolean().default(false).describe('Count beyond 1,000 as well; slower.'),
   }),
   output: z.object({ servers: z.array(serverView), ...paging }),
+  dialect: {
+    input: z.object({ ...windowed.shape, ...states.shape, group_ids: z.array(z.string()).min(1) }),
+    output: windowFlags,
+  },
   permission: 'servers:read',
   effect: 'read',
   async run(ctx, input) {
     const filter = {
       text: input.text,
       group_id: input.group_id,
-      deleted: input.include_deleted ? undefined : false,
+      group_ids: input.group_ids,
+      ...stateFilter(input, input.include_deleted),
+    }
+    if (input.window !== undefined) {
+      const { db, scope } = ctx
+      const { rows, ...flags } = await windowOf(
+        { ...input, window: input.window },
+        {
+          list: (page) => servers.list(db, scope, filter, page),
+          exists: async (id) => (await servers.find(db, scope, id)) !== undefined,
+          matches: (id) => servers.matches(db, scope, filter, id),
+        },
+      )
+      return { servers: rows.map(showServer), next_cursor: null, total: null, ...flags }
     }
     const found = await servers.list(ctx.db, ctx.scope, filter, pageOf(input))
     const { rows, next_cursor } = cut(found, input, (row) => row.id)

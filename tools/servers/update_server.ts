@@ -3,7 +3,7 @@ import type { ServerRow } from '../../db/schema.ts'
 import * as servers from '../../db/servers.ts'
 import type { Context } from '../../src/core/context.ts'
 import { AppError } from '../../src/core/errors.ts'
-import { description, id, metadata, name } from '../../src/core/fields.ts'
+import { description, exactTexts, id, metadata, metadataText, name } from '../../src/core/fields.ts'
 import { differing, live } from '../../src/core/found.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
@@ -21,15 +21,16 @@ export const update_server = operation({
     metadata: metadata.optional(),
   }),
   output: z.object({ server: serverView, changed: z.boolean() }),
+  dialect: { input: exactTexts },
   permission: 'servers:write',
   effect: 'change',
   idempotent: true,
   target: (input) => input.server_id,
-  async run(ctx, { server_id, name, description, metadata }) {
+  async run(ctx, { server_id, name, description, ...rest }) {
     refuseBound(ctx)
     const found = await servers.find(ctx.db, ctx.scope, server_id)
     const server = live(found, { entity: 'server', id: server_id, next: 'list_servers shows the others.' })
-    const changes = differing(server, { name, description, metadata: metadata && JSON.stringify(metadata) })
+    const changes = differing(server, { name, description, metadata: metadataText(rest) })
     if (changes.name !== undefined) await refuseTaken(ctx, server, changes.name)
     const changed = Object.keys(changes).length > 0
     const row = changed

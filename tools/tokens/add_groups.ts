@@ -5,7 +5,8 @@ import { id, idList } from '../../src/core/fields.ts'
 import { refuseWider } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
 import { existingGroups, raced, refuseSelf, runningToken } from '../../src/core/token-state.ts'
-import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
+import { shortTokenView, tokenView } from '../../src/core/views/token.ts'
+import { showOneWidely, widely, wideToken } from '../../src/core/views/wide-token.ts'
 
 export const add_groups = operation({
   name: 'add_groups',
@@ -18,6 +19,7 @@ export const add_groups = operation({
   }),
   output: z.object({ token: tokenView, changed: z.boolean() }),
   short: z.object({ token: shortTokenView, changed: z.boolean() }),
+  dialect: { input: widely, output: wideToken },
   permission: 'tokens:write',
   effect: 'change',
   idempotent: true,
@@ -29,9 +31,9 @@ export const add_groups = operation({
     const groupIds = await existingGroups(ctx, input.group_ids)
     const changed = (await reach.addGroups(ctx.db, token.id, groupIds)) > 0
     ctx.note({ group_ids: input.group_ids, changed })
-    if (!changed) return { token: await showToken(ctx, token), changed }
+    if (!changed) return { token: await showOneWidely(ctx, token, input.show), changed }
     const row = await tokens.update(ctx.db, ctx.scope, token.id, { all_servers: 0, updated_at: ctx.now })
     if (row === undefined) throw raced(token.id)
-    return { token: await showToken(ctx, row), changed }
+    return { token: await showOneWidely(ctx, row, input.show), changed }
   },
 })

@@ -7,9 +7,11 @@ import {
   allowedIps,
   days,
   description,
+  exactTexts,
   id,
   idempotencyKey,
   metadata,
+  metadataText,
   name,
   time,
 } from '../../src/core/fields.ts'
@@ -19,12 +21,14 @@ import {
   grantOwner,
   grantProject,
   grantRules,
+  longest,
   notBefore,
 } from '../../src/core/limits.ts'
 import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
 import { refuseForeign } from '../../src/core/owner.ts'
-import { shortTokenView, showToken, showUnreaching, tokenView } from '../../src/core/views/token.ts'
+import { shortTokenView, showUnreaching, tokenView } from '../../src/core/views/token.ts'
+import { showOneWidely, widely, wideToken } from '../../src/core/views/wide-token.ts'
 
 const output = z.object({ token: tokenView, delivery: deliveryView })
 
@@ -54,6 +58,7 @@ export const create_token = operation({
     idempotency_key: idempotencyKey.optional(),
   }),
   output,
+  dialect: { input: longest.extend(widely.shape).extend(exactTexts.shape), output: wideToken },
   short: z.object({ token: shortTokenView, delivery: deliveryView }),
   permission: 'tokens:write',
   effect: 'create',
@@ -80,7 +85,7 @@ export const create_token = operation({
       source: 'operation',
       name: input.name,
       description: input.description ?? null,
-      metadata: JSON.stringify(input.metadata ?? {}),
+      metadata: metadataText(input) ?? '{}',
       owner_id,
       project_id,
       all_servers: 0,
@@ -104,7 +109,8 @@ export const create_token = operation({
       delivery: kind,
     })
     const reaching = asked.groups?.length || asked.servers?.length
-    const token = reaching ? await showToken(ctx, row) : showUnreaching(ctx, row)
+    const token =
+      reaching || input.show ? await showOneWidely(ctx, row, input.show) : showUnreaching(ctx, row)
     return { token, delivery: await handOver(ctx, row.id, secret, kind) }
   },
   async deliver(ctx, done) {

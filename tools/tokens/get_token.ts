@@ -3,8 +3,10 @@ import * as tokens from '../../db/tokens.ts'
 import { isSelf } from '../../src/core/actor.ts'
 import { AppError, notFound } from '../../src/core/errors.ts'
 import { idOrName } from '../../src/core/fields.ts'
+import { idsOnly } from '../../src/core/found.ts'
 import { operation } from '../../src/core/operation.ts'
-import { showToken, tokenView } from '../../src/core/views/token.ts'
+import { tokenView } from '../../src/core/views/token.ts'
+import { showOneWidely, widely, wideToken } from '../../src/core/views/wide-token.ts'
 
 export const get_token = operation({
   name: 'get_token',
@@ -13,13 +15,18 @@ export const get_token = operation({
     'Shows one token in full: status, reach, addresses, expiry, last use, predecessor in its grace; never its secret. Takes an id or an exact name. Use list_magic_tokens to search, and validate_token to ask whether it would open a certain server.',
   input: z.strictObject({ token_id: idOrName('token', 'Token') }),
   output: z.object({ token: tokenView }),
+  dialect: { input: widely, output: wideToken },
   permission: 'tokens:read',
   effect: 'read',
   target: (input) => input.token_id,
   permitsSelf: (actor, input) => isSelf(actor, input.token_id),
   async run(ctx, input) {
     const byId = await tokens.find(ctx.db, ctx.scope, input.token_id)
-    const found = byId ? [byId] : await tokens.findNamed(ctx.db, ctx.scope, input.token_id)
+    const found = byId
+      ? [byId]
+      : idsOnly(ctx)
+        ? []
+        : await tokens.findNamed(ctx.db, ctx.scope, input.token_id)
     const [row, another] = found
     if (row === undefined) throw notFound('token', input.token_id, 'list_magic_tokens shows ids and names.')
     if (another !== undefined) {
@@ -27,6 +34,6 @@ export const get_token = operation({
         entity: 'token',
       })
     }
-    return { token: await showToken(ctx, row) }
+    return { token: await showOneWidely(ctx, row, input.show) }
   },
 })

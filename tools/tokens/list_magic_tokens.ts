@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import * as tokens from '../../db/tokens.ts'
+import type { Context } from '../../src/core/context.ts'
 import { cursor, id, limit, order, time } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
-import { cut, pageOf } from '../../src/core/paging.ts'
+import { complete, cut, pageOf, windowed, windowFlags, windowOf } from '../../src/core/paging.ts'
 import { paging } from '../../src/core/views/named.ts'
-import { shortTokenView, showTokens, tokenView } from '../../src/core/views/token.ts'
+import { shortTokenView, tokenView } from '../../src/core/views/token.ts'
+import { showWidely, widely, wideTokenView } from '../../src/core/views/wide-token.ts'
 
 const status = z.enum(['active', 'disabled', 'expired', 'revoked'])
 
@@ -33,13 +35,36 @@ export const list_magic_tokens = operation({
     include_total: z.boolean().default(false).describe('Count beyond 1,000 as well; slower.'),
   }),
   output: z.object({ tokens: z.array(tokenView), ...paging }),
+  dialect: {
+    input: z.object({
+      ...complete.shape,
+      ...windowed.shape,
+      ...widely.shape,
+      group_ids: z.array(z.string()).min(1),
+      usable_on: z.array(z.string()).min(1),
+    }),
+    output: windowFlags.extend({ tokens: z.array(wideTokenView) }),
+  },
   short: z.object({ tokens: z.array(shortTokenView), ...paging }),
   permission: 'tokens:read',
   effect: 'read',
   async run(ctx, input) {
+    if (input.window !== undefined) return listWindow(ctx, { ...input, window: input.window })
     const found = await tokens.list(ctx.db, ctx.scope, input, pageOf(input), ctx.now)
     const { rows, next_cursor } = cut(found, input, (row) => row.id)
     const total = await tokens.count(ctx.db, ctx.scope, input, ctx.now, input.include_total)
-    return { tokens: await showTokens(ctx, rows), next_cursor, total }
+    return { tokens: await showWidely(ctx, rows, input.show), next_cursor, total }
   },
 })
+
+type Asked = Parameters<typeof windowOf>[0] & tokens.TokenFilter & Partial<z.output<typeof widely>>
+
+async function listWindow(ctx: Context, asked: Asked) {
+  const { db, scope, now } = ctx
+  const { rows, ...flags } = await windowOf(asked, {
+    list: (page) => tokens.list(db, scope, asked, page, now),
+    exists: async (id) => (await tokens.find(db, scope, id)) !== undefined,
+    matches: (id) => tokens.matches(db, scope, asked, now, id),
+  })
+  return { tokens: await showWidely(ctx, rows, asked.show), next_cursor: null, total: null, ...flags }
+}

@@ -4,7 +4,8 @@ import * as tokens from '../../db/tokens.ts'
 import { id, idList } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
 import { raced, refuseSelf, runningToken } from '../../src/core/token-state.ts'
-import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
+import { shortTokenView, tokenView } from '../../src/core/views/token.ts'
+import { showOneWidely, widely, wideToken } from '../../src/core/views/wide-token.ts'
 
 export const remove_groups = operation({
   name: 'remove_groups',
@@ -17,6 +18,7 @@ export const remove_groups = operation({
   }),
   output: z.object({ token: tokenView, changed: z.boolean() }),
   short: z.object({ token: shortTokenView, changed: z.boolean() }),
+  dialect: { input: widely, output: wideToken },
   permission: 'tokens:write',
   effect: 'change',
   idempotent: true,
@@ -26,9 +28,9 @@ export const remove_groups = operation({
     const token = await runningToken(ctx, input.token_id)
     const changed = (await reach.removeGroups(ctx.db, token.id, input.group_ids)) > 0
     ctx.note({ group_ids: input.group_ids, changed })
-    if (!changed) return { token: await showToken(ctx, token), changed }
+    if (!changed) return { token: await showOneWidely(ctx, token, input.show), changed }
     const row = await tokens.update(ctx.db, ctx.scope, token.id, { updated_at: ctx.now })
     if (row === undefined) throw raced(token.id)
-    return { token: await showToken(ctx, row), changed }
+    return { token: await showOneWidely(ctx, row, input.show), changed }
   },
 })

@@ -4,7 +4,8 @@ import * as tokens from '../../db/tokens.ts'
 import { id } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
 import { findToken } from '../../src/core/token-state.ts'
-import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
+import { shortTokenView, tokenView } from '../../src/core/views/token.ts'
+import { showOneWidely, widely, wideToken } from '../../src/core/views/wide-token.ts'
 
 export const revoke_token = operation({
   name: 'revoke_token',
@@ -14,6 +15,7 @@ export const revoke_token = operation({
   input: z.strictObject({ token_id: id('token', 'Token to revoke') }),
   output: z.object({ token: tokenView, changed: z.boolean() }),
   short: z.object({ token: shortTokenView, changed: z.boolean() }),
+  dialect: { input: widely, output: wideToken },
   permission: 'tokens:write',
   effect: 'destroy',
   idempotent: true,
@@ -23,6 +25,6 @@ export const revoke_token = operation({
     const [revoked] = await tokens.revoke(ctx.db, { id: token.id }, ctx.scope, ctx.now)
     await links.endOf(ctx.db, [token.id])
     ctx.note({ changed: revoked !== undefined })
-    return { token: await showToken(ctx, revoked ?? token), changed: revoked !== undefined }
+    return { token: await showOneWidely(ctx, revoked ?? token, input.show), changed: revoked !== undefined }
   },
 })

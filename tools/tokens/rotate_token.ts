@@ -8,7 +8,8 @@ import { refuseWider, requireLifetime } from '../../src/core/limits.ts'
 import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
 import { findToken, raced, runningToken } from '../../src/core/token-state.ts'
-import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
+import { shortTokenView, tokenView } from '../../src/core/views/token.ts'
+import { showOneWidely, widely, wideToken } from '../../src/core/views/wide-token.ts'
 
 export const rotate_token = operation({
   name: 'rotate_token',
@@ -30,6 +31,7 @@ export const rotate_token = operation({
   }),
   output: z.object({ token: tokenView, delivery: deliveryView }),
   short: z.object({ token: shortTokenView, delivery: deliveryView }),
+  dialect: { input: widely, output: wideToken },
   permission: 'tokens:write',
   effect: 'change',
   retryable: true,
@@ -73,7 +75,10 @@ export const rotate_token = operation({
     await links.endOf(ctx.db, [token.id])
     await tokens.end(ctx.db, token.id, [token.secret_hash, token.previous_hash], ctx.now)
     ctx.note({ grace_seconds: input.grace_seconds, generation: row.generation, delivery: kind })
-    return { token: await showToken(ctx, row), delivery: await handOver(ctx, row.id, secret, kind) }
+    return {
+      token: await showOneWidely(ctx, row, input.show),
+      delivery: await handOver(ctx, row.id, secret, kind),
+    }
   },
   async deliver(ctx, done) {
     return { ...done, delivery: await deliver(ctx, done.token.id, done.delivery) }

@@ -3,11 +3,29 @@ import type { TokenRow } from '../../db/schema.ts'
 import * as tokens from '../../db/tokens.ts'
 import { type Access, access, accessColumns, resolveAccess } from '../../src/core/access.ts'
 import type { Context } from '../../src/core/context.ts'
-import { allowedIps, days, description, id, metadata, name, time } from '../../src/core/fields.ts'
-import { grantAddresses, grantExpiry, grantRules, notBefore, refuseWider } from '../../src/core/limits.ts'
+import {
+  allowedIps,
+  days,
+  description,
+  exactTexts,
+  id,
+  metadata,
+  metadataText,
+  name,
+  time,
+} from '../../src/core/fields.ts'
+import {
+  grantAddresses,
+  grantExpiry,
+  grantRules,
+  longest,
+  notBefore,
+  refuseWider,
+} from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
 import { changeableToken, raced, refuseExpired, refuseSelf } from '../../src/core/token-state.ts'
-import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
+import { shortTokenView, tokenView } from '../../src/core/views/token.ts'
+import { showOneWidely, widely, wideToken } from '../../src/core/views/wide-token.ts'
 
 export const update_token = operation({
   name: 'update_token',
@@ -29,6 +47,7 @@ export const update_token = operation({
     not_before: time.nullable().optional().describe('Not valid before this time; null lifts it.'),
   }),
   output: z.object({ token: tokenView, changed: z.boolean() }),
+  dialect: { input: longest.extend(widely.shape).extend(exactTexts.shape), output: wideToken },
   short: z.object({ token: shortTokenView, changed: z.boolean() }),
   permission: 'tokens:write',
   effect: 'change',
@@ -40,15 +59,18 @@ export const update_token = operation({
     await refuseWider(ctx, token)
     const { expires_in_days, expires_at, allowed_ips, not_before } = input
     const asked = expires_in_days !== undefined || expires_at !== undefined
-    const expiry = asked ? await grantExpiry(ctx, { expires_in_days, expires_at }) : token.expires_at
+    const expiry = asked
+      ? await grantExpiry(ctx, { expires_in_days, expires_at, longest_days: input.longest_days })
+      : token.expires_at
     if (input.access || allowed_ips !== undefined || not_before !== undefined) refuseExpired(ctx, token)
     const reach = await reachOf(ctx, input.access)
     const setReach = await resolveAccess(ctx, reach)
     const addresses = allowed_ips === undefined ? undefined : grantAddresses(ctx, allowed_ips)
+    const metadata = metadataText(input)
     const changes = {
       ...(input.name === undefined ? {} : { name: input.name }),
       ...(input.description === undefined ? {} : { description: input.description }),
-      ...(input.metadata === undefined ? {} : { metadata: JSON.stringify(input.metadata) }),
+      ...(metadata === undefined ? {} : { metadata }),
       ...(asked ? { expires_at: expiry, ...shortenGrace(token, expiry) } : {}),
       ...(addresses === undefined
         ? {}
@@ -72,7 +94,7 @@ export const update_token = operation({
       ...(asked ? { expires_at: expiry } : {}),
       ...(addresses === undefined ? {} : { allowed_ips: addresses }),
     })
-    return { token: await showToken(ctx, row), changed }
+    return { token: await showOneWidely(ctx, row, input.show), changed }
   },
 })
 

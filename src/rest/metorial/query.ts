@@ -1,0 +1,90 @@
+import { z } from 'zod'
+import { AppError } from '../../core/errors.ts'
+
+/** All values of a query by name: `k=a&k=b`, `k[]=a&k[]=b` and `k[0]=a&k[1]=b` mean the same (metorial:tokens:list:array-encodings). */
+export function readQuery(search: string): Record<string, string[]> {
+  const values: Record<string, string[]> = Object.create(null)
+  for (const [written, value] of new URLSearchParams(search)) {
+    const name = written.replace(/\[\d*\]$/, '')
+    values[name] = [...(values[name] ?? []), value]
+  }
+  return values
+}
+
+const one = z.array(z.string()).length(1)
+const text = one.transform(([value]) => value ?? '')
+const whole = text
+  .refine((value) => /^\d{1,9}$/.test(value), 'must be a whole number')
+  .transform(Number)
+  .pipe(z.int().min(1).max(100))
+
+/** An id that is empty is ignored; one that does not exist matches nothing. */
+const ids = z.array(z.string()).transform((all) => all.filter((id) => id !== ''))
+
+/** One of these words, given once. */
+function word<const Words extends readonly [string, ...string[]]>(words: Words) {
+  return text.pipe(z.enum(words))
+}
+
+const place = {
+  limit: whole.optional().describe('1 to 100, default 20.'),
+  after: text.optional().describe('Rows behind this id.'),
+  before: text.optional().describe('Rows directly in front of this id.'),
+  cursor: text.optional(),
+  order: word(['asc', 'desc']).optional().describe('By id; default asc.'),
+}
+
+export const tokenQuery = z.object({
+  ...place,
+  status: z.array(z.enum(['active', 'deleted'])).optional(),
+  magic_mcp_group_id: ids.optional(),
+  magic_mcp_server_id: ids.optional(),
+  magic_mcp_endpoint_id: ids.optional(),
+})
+
+const states = z.array(z.enum(['active', 'archived', 'deleted'])).optional()
+
+export const groupQuery = z.object({ ...place, status: states, search: text.optional() })
+
+export const serverQuery = z.object({ ...groupQuery.shape, magic_mcp_group_id: ids.optional() })
+
+type Place = z.output<z.ZodObject<typeof place>>
+
+/** Where a page lies: `after` beats `before` beats `cursor` (metorial:tokens:list:precedence). */
+export function placeOf({ limit, after, before, cursor, order }: Place) {
+  const window = after !== undefined ? { after } : before !== undefined ? { before } : fromCursor(cursor)
+  return { limit: limit ?? 20, order: order ?? ('asc' as const), window }
+}
+
+/** A filter by ids, where there is one. */
+export function someOf(all: string[] | undefined): string[] | undefined {
+  return all === undefined || all.length === 0 ? undefined : all
+}
+
+const digits = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
+const pair = z.tuple([z.enum(['after', 'before']), z.string().max(200)])
+
+/** `cur_` and the bytes of `["after","<id>"]` as one number in base 62 (metorial:tokens:list:cursor). */
+function fromCursor(cursor: string | undefined): { after?: string; before?: string } {
+  if (cursor === undefined) return {}
+  const [, body] = /^cur_([0-9a-zA-Z]{1,400})$/.exec(cursor) ?? []
+  if (body === undefined) throw broken()
+  const number = [...body].reduce((sum, digit) => sum * 62n + BigInt(digits.indexOf(digit)), 0n)
+  const hex = number.toString(16)
+  const found = pair.safeParse(parsed(Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex').toString()))
+  if (!found.success) throw broken()
+  const [side, id] = found.data
+  return { [side]: id }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function broken(): AppError {
+  return new AppError('invalid_input', 'Invalid cursor format', { entity: 'query', reason: 'invalid_cursor' })
+}

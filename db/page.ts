@@ -33,10 +33,18 @@ export async function rowsOf<Tables extends keyof Schema, Row>(
  * (SQLite always, PostgreSQL under the collation "C"), so this does too.
  */
 export function textIn(text: string, columns: readonly string[]) {
-  const folded = text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
-  const like = `%${folded.replace(/[\\%_]/g, '\\$&')}%`
+  const like = `%${folded(text).replace(/[\\%_]/g, '\\$&')}%`
   const terms = columns.map((column) => sql`lower(${sql.ref(column)}) like ${like} escape '\\'`)
   return sql<boolean>`(${sql.join(terms, sql` or `)})`
+}
+
+/** Whether `textIn` finds the text in this value. */
+export function holdsText(value: string, text: string): boolean {
+  return folded(value).includes(folded(text))
+}
+
+function folded(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 }
 
 /** Counts are exact up to this many rows. */

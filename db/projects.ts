@@ -1,7 +1,7 @@
-import type { Insertable, Updateable } from 'kysely'
+import type { Expression, ExpressionBuilder, Insertable, SqlBool, Updateable } from 'kysely'
 import type { Db } from './open.ts'
 import { countOf, type Page, rowsOf, textIn } from './page.ts'
-import type { EnvironmentRow, EnvironmentTable, ProjectRow, ProjectTable } from './schema.ts'
+import type { EnvironmentRow, EnvironmentTable, ProjectRow, ProjectTable, Schema } from './schema.ts'
 import { ownProjects, type Scope } from './scope.ts'
 
 export interface ProjectFilter {
@@ -92,8 +92,31 @@ export async function removeMember(db: Db, projectId: string, userId: string): P
   return removed.numDeletedRows > 0n
 }
 
-/** The members of each project, oldest membership first. */
-export async function membersOf(db: Db, ids: readonly string[]) {
+/** How many members each project has that the scope may know of; a project without any is not in it. */
+export async function memberCounts(
+  db: Db,
+  scope: Scope,
+  ids: readonly string[],
+): Promise<Map<string, number>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('project_members')
+    .select((is) => ['project_id', is.fn.countAll<number>().as('n')])
+    .where('project_id', 'in', ids)
+    .where(knownMembers(scope))
+    .groupBy('project_id')
+    .execute()
+  return new Map(rows.map((row) => [row.project_id, row.n]))
+}
+
+/** A user key knows its own user among the members, and nobody else (enkrypt:userkey:own:read). */
+function knownMembers({ owner_id }: Scope) {
+  return (is: ExpressionBuilder<Schema, 'project_members'>): Expression<SqlBool> =>
+    owner_id === undefined ? is.and([]) : is('project_members.user_id', '=', owner_id)
+}
+
+/** The members of each project that the scope may know of, oldest membership first. */
+export async function membersOf(db: Db, scope: Scope, ids: readonly string[]) {
   if (ids.length === 0) return []
   return db
     .selectFrom('project_members')
@@ -106,6 +129,7 @@ export async function membersOf(db: Db, ids: readonly string[]) {
       'project_members.created_at',
     ])
     .where('project_members.project_id', 'in', ids)
+    .where(knownMembers(scope))
     .orderBy('project_members.created_at')
     .orderBy('users.id')
     .execute()

@@ -80,7 +80,7 @@ export interface ServerTable {
   deleted_at: Time | null
 }
 
-interface ConfigTable {
+export interface ConfigTable {
   id: Fixed<string>
   name: string
   created_at: Fixed<Time>
@@ -178,6 +178,7 @@ export type TokenRow = Selectable<TokenTable>
 export type NewToken = Insertable<TokenTable>
 export type GroupRow = Selectable<GroupTable>
 export type ServerRow = Selectable<ServerTable>
+export type ConfigRow = Selectable<ConfigTable>
 export type ProjectRow = Selectable<ProjectTable>
 export type EnvironmentRow = Selectable<EnvironmentTable>
 export type UserRow = Selectable<UserTable>

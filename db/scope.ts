@@ -42,3 +42,19 @@ export function ownProjects(scope: Scope) {
     return scope.project_id === undefined ? is.and([]) : is('projects.id', '=', scope.project_id)
   }
 }
+
+/** Rows of `configs` in scope: that of the project. */
+export function ownConfigs(scope: Scope) {
+  return (is: ExpressionBuilder<Schema, 'configs'>): Expression<SqlBool> => {
+    if (scope.token_id !== undefined) return is.lit(false)
+    const { project_id } = scope
+    if (project_id === undefined) return is.and([])
+    return is.exists(
+      is
+        .selectFrom('projects')
+        .select('projects.id')
+        .where('projects.id', '=', project_id)
+        .whereRef('projects.config_id', '=', 'configs.id'),
+    )
+  }
+}

@@ -19,6 +19,18 @@ export async function insert(db: Db, row: Insertable<ServerTable>): Promise<Serv
   return db.insertInto('servers').values(row).returningAll().executeTakeFirstOrThrow()
 }
 
+/** Few enough rows that their values fit into one statement on every engine. */
+const chunk = 500
+
+export async function insertMany(db: Db, rows: readonly Insertable<ServerTable>[]): Promise<void> {
+  for (let at = 0; at < rows.length; at += chunk) {
+    await db
+      .insertInto('servers')
+      .values(rows.slice(at, at + chunk))
+      .execute()
+  }
+}
+
 /** The server with this id, deleted ones included. */
 export async function find(db: Db, scope: Scope, id: string): Promise<ServerRow | undefined> {
   return db
@@ -62,6 +74,17 @@ export async function findInConfig(db: Db, configId: string, name: string): Prom
     .executeTakeFirst()
 }
 
+/** The live servers of a configuration, oldest first. */
+export async function listOf(db: Db, configId: string): Promise<ServerRow[]> {
+  return db
+    .selectFrom('servers')
+    .selectAll()
+    .where('config_id', '=', configId)
+    .where('deleted_at', 'is', null)
+    .orderBy('id')
+    .execute()
+}
+
 /** The slugs that are this one or this one with `-2`, `-3`, … behind it, deleted servers included. */
 export async function slugsLike(db: Db, slug: string): Promise<string[]> {
   const rows = await db
@@ -91,12 +114,33 @@ export async function update(
 
 /** Leaves a tombstone; the server leaves every group, every token's set and its configuration. */
 export async function remove(db: Db, scope: Scope, id: string, now: string): Promise<ServerRow | undefined> {
-  const changes = { deleted_at: now, updated_at: now, config_id: null, env: null, headers: null }
-  const row = await update(db, scope, id, changes)
-  if (row === undefined) return undefined
-  await db.deleteFrom('token_servers').where('server_id', '=', id).execute()
-  await db.deleteFrom('group_servers').where('server_id', '=', id).execute()
+  const row = await update(db, scope, id, tombstone(now))
+  if (row !== undefined) await leaveReach(db, [id])
   return row
+}
+
+/** As `remove`, of all servers of a configuration; answers their ids. */
+export async function removeOf(db: Db, configId: string, now: string): Promise<string[]> {
+  const rows = await db
+    .updateTable('servers')
+    .set(tombstone(now))
+    .where('config_id', '=', configId)
+    .where('deleted_at', 'is', null)
+    .returning('id')
+    .execute()
+  const ids = rows.map(({ id }) => id).sort()
+  await leaveReach(db, ids)
+  return ids
+}
+
+function tombstone(now: string) {
+  return { deleted_at: now, updated_at: now, config_id: null, env: null, headers: null }
+}
+
+async function leaveReach(db: Db, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
+  await db.deleteFrom('token_servers').where('server_id', 'in', ids).execute()
+  await db.deleteFrom('group_servers').where('server_id', 'in', ids).execute()
 }
 
 function filtered(db: Db, scope: Scope, { text, group_id, group_ids, deleted, none }: ServerFilter) {

@@ -1,6 +1,13 @@
 import type { AnyOperation } from '../src/core/operation.ts'
 import { list_audit_events } from './audit/list_audit_events.ts'
 import { verify_audit } from './audit/verify_audit.ts'
+import { copy_config } from './configs/copy_config.ts'
+import { create_config } from './configs/create_config.ts'
+import { delete_config } from './configs/delete_config.ts'
+import { get_config } from './configs/get_config.ts'
+import { get_project_config } from './configs/get_project_config.ts'
+import { list_configs } from './configs/list_configs.ts'
+import { update_config } from './configs/update_config.ts'
 import { add_group_servers } from './groups/add_group_servers.ts'
 import { create_group } from './groups/create_group.ts'
 import { delete_group } from './groups/delete_group.ts'
@@ -88,6 +95,16 @@ const projects = {
   delete_environment,
 }
 
+const configs = {
+  create_config,
+  get_config,
+  get_project_config,
+  list_configs,
+  update_config,
+  copy_config,
+  delete_config,
+}
+
 const users = {
   create_user,
   get_user,
@@ -107,7 +124,7 @@ const system = {
 }
 
 /** Every operation by its name, with its own types: what the tables of the dialects point at. */
-export const tools = { ...tokens, ...groups, ...servers, ...projects, ...users, ...system }
+export const tools = { ...tokens, ...groups, ...servers, ...projects, ...configs, ...users, ...system }
 
 interface Toolset {
   about: string
@@ -139,6 +156,12 @@ export const toolsets: Record<string, Toolset> = {
       'Projects: their members, their environments with variables, and an end that revokes their tokens.',
     default: false,
     operations: Object.values(projects),
+  },
+  configs: {
+    about:
+      'Configurations: named lists of MCP servers, what those run or call, their guardrails, and who may use which.',
+    default: false,
+    operations: Object.values(configs),
   },
   users: {
     about: 'People who own tokens: create, change, switch off and delete them.',

@@ -2,12 +2,23 @@ import * as projects from '../../db/projects.ts'
 import type { ProjectRow } from '../../db/schema.ts'
 import type { Context } from './context.ts'
 import { AppError, notFound } from './errors.ts'
+import { namesToo } from './found.ts'
 
 /** The live project in the caller's scope. */
 export async function findProject(ctx: Context, id: string): Promise<ProjectRow> {
-  const project = await projects.findLive(ctx.db, ctx.scope, id)
-  if (project === undefined) throw notFound('project', id, 'list_projects shows the ids.')
-  return project
+  return projectOr(ctx, id, namesToo(ctx, id))
+}
+
+/** As `findProject`, by its exact name too: for reads, in every face. */
+export async function findProjectNamed(ctx: Context, text: string): Promise<ProjectRow> {
+  return projectOr(ctx, text, true)
+}
+
+async function projectOr(ctx: Context, text: string, named: boolean): Promise<ProjectRow> {
+  const byId = await projects.findLive(ctx.db, ctx.scope, text)
+  const found = byId ?? (named ? await projects.findNamed(ctx.db, ctx.scope, text) : undefined)
+  if (found === undefined) throw notFound('project', text, 'list_projects shows the ids.')
+  return found
 }
 
 /** Refuses a name that another live project has. */

@@ -6,6 +6,8 @@ export interface Keys {
   audit: Buffer
   link: Buffer
   env: Buffer
+  /** For fingerprints of the values of servers. */
+  values: Buffer
   idempotency: Buffer
 }
 
@@ -16,6 +18,7 @@ export function deriveKeys(master: Buffer): Keys {
     audit: derive(master, 'audit', 32),
     link: derive(master, 'link', 32),
     env: derive(master, 'env', 32),
+    values: derive(master, 'values', 32),
     idempotency: derive(master, 'idempotency', 32),
   }
 }

@@ -168,7 +168,10 @@ export const stateTables = [
   'revocations',
   'settings',
   'servers',
+  'configs',
   'projects',
+  'project_members',
+  'environments',
   'users',
 ]
 

@@ -1,8 +1,7 @@
 import { z } from 'zod'
-import * as projects from '../../db/projects.ts'
 import { idOrName } from '../../src/core/fields.ts'
-import { single } from '../../src/core/found.ts'
 import { operation } from '../../src/core/operation.ts'
+import { findProjectNamed } from '../../src/core/project-state.ts'
 import { projectView, showProject } from '../../src/core/views/project.ts'
 
 export const get_project = operation({
@@ -15,10 +14,7 @@ export const get_project = operation({
   permission: 'projects:read',
   effect: 'read',
   target: (input) => input.project_id,
-  async run(ctx, { project_id: id }) {
-    const byId = await projects.findLive(ctx.db, ctx.scope, id)
-    const row = byId ?? (await projects.findNamed(ctx.db, ctx.scope, id))
-    const found = single(row ? [row] : [], { entity: 'project', id, next: 'list_projects shows the ids.' })
-    return { project: await showProject(ctx, found) }
+  async run(ctx, { project_id }) {
+    return { project: await showProject(ctx, await findProjectNamed(ctx, project_id)) }
   },
 })

@@ -1,11 +1,10 @@
 import { z } from 'zod'
 import * as servers from '../../db/servers.ts'
-import type { Context } from '../../src/core/context.ts'
 import { description, exactTexts, metadata, metadataText, name } from '../../src/core/fields.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
+import { freeSlug } from '../../src/core/server-slugs.ts'
 import { serverView, showServer } from '../../src/core/views/server.ts'
-import { slugOf } from '../../src/domain/slug.ts'
 
 export const create_server = operation({
   name: 'create_server',
@@ -44,12 +43,3 @@ export const create_server = operation({
     return { server: showServer(row) }
   },
 })
-
-/** The slug of the name, with `-2`, `-3`, … behind it if taken, deleted servers included (metorial:servers:object:slug). */
-async function freeSlug(ctx: Context, name: string | null): Promise<string> {
-  const slug = slugOf(name)
-  const taken = new Set(await servers.slugsLike(ctx.db, slug))
-  let free = slug
-  for (let n = 2; taken.has(free); n += 1) free = `${slug}-${n}`
-  return free
-}

@@ -48,8 +48,8 @@ export const listedProjectView = projectView
   .extend({ member_count: z.int(), environments: z.array(z.string()).describe('Their names.') })
 
 /** Shows one row with its members and environments. */
-export async function showProject(ctx: Pick<Context, 'db'>, row: ProjectRow) {
-  const members = await projects.membersOf(ctx.db, [row.id])
+export async function showProject(ctx: Pick<Context, 'db' | 'scope'>, row: ProjectRow) {
+  const members = await projects.membersOf(ctx.db, ctx.scope, [row.id])
   const environments = await projects.environmentsOf(ctx.db, [row.id])
   return {
     ...row,
@@ -63,13 +63,13 @@ export async function showProject(ctx: Pick<Context, 'db'>, row: ProjectRow) {
 }
 
 /** Shows rows as lists do; two queries for any number of projects. */
-export async function listProjects(ctx: Pick<Context, 'db'>, rows: readonly ProjectRow[]) {
+export async function listProjects(ctx: Pick<Context, 'db' | 'scope'>, rows: readonly ProjectRow[]) {
   const ids = rows.map((row) => row.id)
-  const members = await projects.membersOf(ctx.db, ids)
+  const members = await projects.memberCounts(ctx.db, ctx.scope, ids)
   const environments = await projects.environmentsOf(ctx.db, ids)
   return rows.map((row) => ({
     ...row,
-    member_count: members.filter((one) => one.project_id === row.id).length,
+    member_count: members.get(row.id) ?? 0,
     environments: environments.filter((one) => one.project_id === row.id).map((one) => one.name),
   }))
 }

@@ -3,6 +3,7 @@ import { openStore } from '../db/open.ts'
 import { bootstrapAdmin } from './core/bootstrap.ts'
 import type { Core } from './core/invoke.ts'
 import { loadMaster } from './core/master-key.ts'
+import { makeSignInLimits } from './core/sign-in-limits.ts'
 import { sweep } from './core/sweep.ts'
 import { makeTallies } from './core/tallies.ts'
 import { makeUses } from './core/uses.ts'
@@ -52,6 +53,7 @@ export async function openApp(instance: Instance): Promise<App> {
       keys,
       uses,
       tallies,
+      signIns: makeSignInLimits({ clock }),
       clock,
       verifier: makeVerifier(lookups, keys.pepper, uses, clock),
       host: { dataDir, revealBase: instance.revealBase ?? (async () => null) },

@@ -37,6 +37,8 @@ export interface UserActor {
   id: string
   /** The e-mail. */
   name: string
+  /** Stands for the password that was checked; once that is replaced, the sign-in is over. */
+  proof: string
 }
 
 export type Actor = { kind: 'nobody' } | LocalActor | ManagementActor | TokenActor | UserActor

@@ -15,6 +15,7 @@ import * as idempotent from './idempotent.ts'
 import type { AnyOperation, Given, Made, Operation } from './operation.ts'
 import { parseInput } from './parse.ts'
 import type { Permission } from './permissions.ts'
+import type { SignInLimits } from './sign-in-limits.ts'
 import type { Tallies } from './tallies.ts'
 import { transaction } from './transaction.ts'
 import type { Uses } from './uses.ts'
@@ -27,6 +28,7 @@ export interface Core {
   verifier: Verifier
   uses: Uses
   tallies: Tallies
+  signIns: SignInLimits
   host: Host
   clock(): number
   /** Tells the log of a fault nobody expected; the caller only gets its request id. */
@@ -245,7 +247,7 @@ function context(core: Core, caller: Caller, db: Db, at: number, seq: number): C
 }
 
 /** What a caller is told of an error: a refusal as it is, anything else without its text. */
-function told(core: Core, caller: Caller, error: unknown): AppError {
+export function told(core: Core, caller: Caller, error: unknown): AppError {
   if (error instanceof AppError) return error
   if (isUnavailable(error)) {
     core.report(error, caller)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { affordableDigest } from '../domain/password-digest.ts'
 import { AppError } from './errors.ts'
@@ -49,6 +50,11 @@ export async function verifyPassword(digest: string | null, password: string): P
     (await argon2()).verify(known ? digest : nobodys, possible ? password : ''),
   )
   return known && possible && right
+}
+
+/** Stands for a digest where the digest itself must not go. */
+export function proofOf(digest: string): string {
+  return createHash('sha256').update(digest).digest('base64url')
 }
 
 /** Loaded when first needed, so that a server without passwords starts where the native module is missing (R51). */

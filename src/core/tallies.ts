@@ -12,6 +12,8 @@ export interface Tally {
   via?: string
   ip?: string | null
   target_id?: string | null
+  /** Why, where the caller is not told. */
+  cause?: string
 }
 
 export interface Tallies {
@@ -30,7 +32,8 @@ export function makeTallies(
   let counts = new Map<string, { tally: Tally; count: number }>()
 
   function add(tally: Tally, times: number): void {
-    const source = JSON.stringify([tally.action, tally.actor_id, tally.ip, tally.target_id, tally.via])
+    const { action, actor_id, ip, target_id, via, cause } = tally
+    const source = JSON.stringify([action, actor_id, ip, target_id, via, cause])
     const known = counts.get(source)
     if (known !== undefined) known.count += times
     else if (counts.size < mostSources) counts.set(source, { tally, count: times })
@@ -74,6 +77,6 @@ function deniedRow(tally: Tally, count: number, at: string): NewAuditRow {
     action: tally.action,
     target_id: tally.target_id ?? null,
     outcome: 'denied',
-    details: JSON.stringify({ count }),
+    details: JSON.stringify(tally.cause === undefined ? { count } : { count, cause: tally.cause }),
   }
 }

@@ -68,6 +68,11 @@ export function rangesWithin(inner: readonly string[], outer: readonly string[])
   return inner.map(toRange).every((one) => one !== undefined && around.some((other) => contains(other, one)))
 }
 
+/** What failures are counted by: an IPv4 address, or the /64 of an IPv6 address, since one host has all of it (security R29). */
+export function addressGroup(ip: string): string {
+  return isIP(ip) === 6 ? groupsOf(ip).slice(0, 4).join(':') : ip
+}
+
 function contains(outer: Range | undefined, inner: Range): boolean {
   if (outer === undefined || outer.size !== inner.size || outer.prefix > inner.prefix) return false
   return (outer.bits ^ inner.bits) >> BigInt(outer.size - outer.prefix) === 0n
@@ -108,11 +113,16 @@ function compile(allowed: readonly string[]): Lists {
 function toBits(canonical: string): bigint {
   if (isIP(canonical) === 4)
     return canonical.split('.').reduce((bits, byte) => (bits << 8n) | BigInt(byte), 0n)
+  return groupsOf(canonical).reduce((bits, group) => (bits << 16n) | BigInt(`0x${group}`), 0n)
+}
+
+/** The eight groups of a canonical v6 address. */
+function groupsOf(canonical: string): string[] {
   const [head = '', tail] = canonical.split('::')
   const before = head === '' ? [] : head.split(':')
   const after = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = Array<string>(8 - before.length - after.length).fill('0')
-  return [...before, ...zeros, ...after].reduce((bits, group) => (bits << 16n) | BigInt(`0x${group}`), 0n)
+  const zeros = Array<string>(Math.max(0, 8 - before.length - after.length)).fill('0')
+  return [...before, ...zeros, ...after]
 }
 
 function toText(bits: bigint, size: 32 | 128): string {

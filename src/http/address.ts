@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import { isIP } from 'node:net'
 import { canonicalIp, ipAllowed } from '../domain/ip-range.ts'
 import { headerValues } from './bearer.ts'
 
@@ -17,14 +16,4 @@ export function clientAddress(request: IncomingMessage, trustedProxies: readonly
     if (nearest === null || !ipAllowed(trustedProxies, nearest)) return nearest
   }
   return nearest
-}
-
-/** What failures are counted by: an IPv4 address, or the /64 of an IPv6 address, since one host has all of it. */
-export function addressGroup(ip: string): string {
-  if (isIP(ip) !== 6) return ip
-  const [head = '', tail] = ip.split('::')
-  const before = head === '' ? [] : head.split(':')
-  const after = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = Array<string>(Math.max(0, 8 - before.length - after.length)).fill('0')
-  return [...before, ...zeros, ...after].slice(0, 4).join(':')
 }

@@ -1,6 +1,6 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { AppError } from '../core/errors.ts'
-import { addressGroup } from './address.ts'
+import { addressGroup } from '../domain/ip-range.ts'
 
 /** Counts failed authentications per source (security R29). */
 export interface FailureLimit {

@@ -1,9 +1,8 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { addressGroup } from '../../src/http/address.ts'
+import { addressGroup } from '../../src/domain/ip-range.ts'
 import { makeFailureLimit } from '../../src/http/failures.ts'
 import { database } from '../support/databases.ts'
+import { liveHeap } from '../support/heap.ts'
 import { openServing, type Running } from './serving.ts'
 
 describe('failed authentications', () => {
@@ -41,17 +40,8 @@ describe('failed authentications', () => {
 
   it('R29: 100,000 made-up addresses cost at most 20 MiB', async () => {
     const limit = makeFailureLimit(100)
-    const before = live()
+    const before = liveHeap()
     for (let i = 0; i < 100_000; i++) await limit.count(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`)
-    expect(live() - before).toBeLessThan(20 * 1024 * 1024)
+    expect(liveHeap() - before).toBeLessThan(20 * 1024 * 1024)
   })
 })
-
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
-
-/** Bytes of the heap that are really in use. */
-function live(): number {
-  collect()
-  return process.memoryUsage().heapUsed
-}

@@ -52,7 +52,10 @@ export async function plantKey(
   return { id, secret }
 }
 
-export async function plantUser({ core }: Instance, columns: { enabled?: number } = {}): Promise<string> {
+export async function plantUser(
+  { core }: Instance,
+  columns: { enabled?: number; email?: string; name?: string | null; password_hash?: string } = {},
+): Promise<string> {
   const id = nextId('user')
   await core.store.write((db) =>
     users.insert(db, {

@@ -186,6 +186,15 @@ const table = [
     default: 'none',
     description: 'Management key for the server named by the URL.',
   },
+  {
+    name: 'password',
+    flag: null,
+    env: 'TOKENWRIGHT_PASSWORD',
+    kind: 'text',
+    modes: ['command'],
+    default: 'none',
+    description: 'Password that generate-mcp-token signs in with where none is given.',
+  },
 ] as const satisfies readonly Setting[]
 
 /** Every setting of a process, for help and documentation. */
@@ -248,6 +257,7 @@ const rules = {
   read_only: [truth, 'must be true or false'],
   url: [httpUrl, 'must be an http:// or https:// address without credentials'],
   key: [z.string().regex(/^[\x21-\x7e]{1,512}$/), 'must be a management key'],
+  password: [z.string(), 'must be a password'],
 } satisfies Record<SettingName, [z.ZodType, string]>
 
 type Values = { [Name in SettingName]?: z.output<(typeof rules)[Name][0]> }

@@ -19,6 +19,7 @@ const callers = [
   'reader',
   'operator',
   'admin',
+  'user',
 ] as const
 
 const row = (cells: Partial<Row>): Row => ({
@@ -30,6 +31,7 @@ const row = (cells: Partial<Row>): Row => ({
   reader: 'no',
   operator: 'no',
   admin: 'yes',
+  user: 'no',
   ...cells,
 })
 
@@ -37,6 +39,8 @@ const readers = row({ reader: 'yes', operator: 'yes' })
 const operators = row({ operator: 'yes' })
 const admins = row({})
 const ownReads = row({ ...readers, user_key: 'yes' })
+/** A person who signed in with a password, and nobody else. */
+const signedIn = row({ user: 'yes', admin: 'no' })
 const tokenChange = row({ operator: 'yes', user_key: 'yes' })
 
 const matrix: Record<string, Row> = {
@@ -90,6 +94,9 @@ const matrix: Record<string, Row> = {
   create_management_key: admins,
   list_management_keys: readers,
   revoke_management_key: admins,
+  generate_mcp_token: signedIn,
+  revoke_mcp_token: signedIn,
+  describe_credential: row({ access: 'yes', predecessor: 'yes', user_key: 'yes', admin: 'no' }),
   redeem_link: row(Object.fromEntries(callers.map((caller) => [caller, 'yes']))),
 }
 
@@ -107,6 +114,8 @@ const holder = {
 
 function actorOf(caller: (typeof callers)[number]): Actor {
   if (caller === 'nobody') return { kind: 'nobody' }
+  if (caller === 'user')
+    return { kind: 'user', id: 'usr_0000000000000000000001', name: 'user@example.com', proof: 'x' }
   if (caller === 'user_key') {
     const bound = { project_id: 'proj_0000000000000000000001', owner_id: 'usr_0000000000000000000001' }
     return { ...holder, ...bound, kind: 'user_key', predecessor: false }

@@ -37,9 +37,12 @@ import { revoke_management_key } from './system/revoke_management_key.ts'
 import { update_settings } from './system/update_settings.ts'
 import { add_groups } from './tokens/add_groups.ts'
 import { create_token } from './tokens/create_token.ts'
+import { describe_credential } from './tokens/describe_credential.ts'
+import { generate_mcp_token } from './tokens/generate_mcp_token.ts'
 import { get_token } from './tokens/get_token.ts'
 import { list_magic_tokens } from './tokens/list_magic_tokens.ts'
 import { remove_groups } from './tokens/remove_groups.ts'
+import { revoke_mcp_token } from './tokens/revoke_mcp_token.ts'
 import { revoke_token } from './tokens/revoke_token.ts'
 import { rotate_token } from './tokens/rotate_token.ts'
 import { set_token_enabled } from './tokens/set_token_enabled.ts'
@@ -121,6 +124,9 @@ const system = {
   list_management_keys,
   revoke_management_key,
   verify_audit,
+  generate_mcp_token,
+  revoke_mcp_token,
+  describe_credential,
 }
 
 /** Every operation by its name, with its own types: what the tables of the dialects point at. */

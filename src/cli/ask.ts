@@ -26,6 +26,24 @@ export async function secretFrom({ stdin, stderr }: Terminal, question: string):
   return secret
 }
 
+/** A password from the terminal without echo, or the first line of standard input, exactly as it stands there. */
+export async function firstLineFrom({ stdin, stderr }: Terminal, question: string): Promise<string> {
+  const line = stdin.isTTY ? await hidden(stdin, stderr, question) : await firstLineOf(stdin, longest)
+  if (line === '') throw new AppError('invalid_input', `${question}: nothing was given.`)
+  return line
+}
+
+async function firstLineOf(stdin: AsyncIterable<Buffer | string>, limit: number): Promise<string> {
+  let read = Buffer.alloc(0)
+  for await (const chunk of stdin) {
+    read = Buffer.concat([read, Buffer.from(chunk)])
+    if (read.includes(10)) break
+    if (read.length > limit) throw new AppError('too_large', `The line holds more than ${limit} bytes.`)
+  }
+  const [line = ''] = read.toString().split('\n', 1)
+  return line.replace(/\r$/, '')
+}
+
 /** Everything standard input holds, as text; more than `limit` bytes are refused. */
 export async function wholeOf(stdin: AsyncIterable<Buffer | string>, limit: number): Promise<string> {
   const chunks: Buffer[] = []

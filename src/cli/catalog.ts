@@ -8,7 +8,7 @@ export function operationNamed(name: string): AnyOperation {
   return found
 }
 
-/** Whether the command line offers it. */
-export function offered(operation: AnyOperation): boolean {
-  return operation.faces?.includes('cli') ?? true
+/** Whether the command line offers it as a command of its own; one that asks for a password has a command made for it. */
+export function offered({ faces, credential }: AnyOperation): boolean {
+  return credential === undefined && (faces?.includes('cli') ?? true)
 }

@@ -4,6 +4,7 @@ import { offered } from './catalog.ts'
 import { auditCommands } from './commands/audit.ts'
 import { claimCommand } from './commands/claim.ts'
 import { clientConfigCommand } from './commands/client-config.ts'
+import { generateMcpTokenCommand } from './commands/generate-mcp-token.ts'
 import { keyCommands } from './commands/key.ts'
 import { settingsCommands } from './commands/settings.ts'
 import { flagOf, operationCommand } from './operation-command.ts'
@@ -45,6 +46,7 @@ export function program(world: World): Command {
   settingsCommands(root, world)
   auditCommands(root, world)
   claimCommand(root, world)
+  generateMcpTokenCommand(root, world)
   for (const [name, set] of Object.entries(toolsets)) {
     root.commandsGroup(`${name.charAt(0).toUpperCase()}${name.slice(1)}:`)
     for (const operation of set.operations)

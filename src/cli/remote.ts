@@ -10,14 +10,17 @@ const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 export function remoteSession(url: string, key: string | undefined): Session {
   const base = url.replace(/\/$/, '')
   return {
-    async call(operation, input) {
+    address: base,
+    async call(operation, input, secret) {
       if (operation.faces !== undefined && !operation.faces.includes('rest')) {
         throw new AppError('unsupported', `${operation.name} works on the data folder only; leave out --url.`)
       }
-      if (key === undefined && operation.permission !== 'public') {
+      // A password in the body is the credential, and no other travels beside it.
+      const bearer = operation.credential === undefined ? (secret ?? key) : undefined
+      if (bearer === undefined && operation.permission !== 'public' && operation.credential === undefined) {
         throw new AppError('unauthenticated', 'Put a management key of that server into TOKENWRIGHT_KEY.')
       }
-      const response = await post(`${base}/v1/${operation.name}`, key, input)
+      const response = await post(`${base}/v1/${operation.name}`, bearer, input)
       const body: unknown = await response.json().catch(() => undefined)
       if (response.ok && typeof body === 'object' && body !== null) return body
       throw told(body)

@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander'
 import { AppError, type ErrorCode } from '../core/errors.ts'
 import { secretPattern } from '../domain/secret.ts'
+import { CommandFailed } from './failed.ts'
 import { program } from './program.ts'
 import { visible } from './text.ts'
 import type { World } from './world.ts'
@@ -34,7 +35,7 @@ export async function runCommandLine(world: World, argv: readonly string[]): Pro
     const refusal = refusalOf(error)
     if (refusal === undefined) throw error
     world.terminal.stderr.write(told(refusal, argv.includes('--json')))
-    return exitCodes[refusal.code]
+    return error instanceof CommandFailed ? error.exit : exitCodes[refusal.code]
   }
 }
 
@@ -45,6 +46,7 @@ export function told({ code, message }: { code: ErrorCode; message: string }, js
 }
 
 function refusalOf(error: unknown): { code: ErrorCode; message: string } | undefined {
+  if (error instanceof CommandFailed) return error.refusal
   if (error instanceof AppError) return { code: error.code, message: error.message }
   if (!(error instanceof CommanderError)) return undefined
   const sentence = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')

@@ -24,7 +24,10 @@ export interface ProcessFlag {
 
 /** Somewhere operations can be run: the store itself, or a server. */
 export interface Session {
-  call(operation: AnyOperation, input: object): Promise<unknown>
+  /** With a secret: as whoever holds it. */
+  call(operation: AnyOperation, input: object, secret?: string): Promise<unknown>
+  /** The server behind it; null = the store itself. */
+  address: string | null
   close(): Promise<void>
 }
 
@@ -44,6 +47,8 @@ export interface World {
   connect(flags: Given): Promise<Session>
   serve(flags: Given): Promise<void>
   stdio(flags: Given): Promise<void>
+  /** The password the environment holds. */
+  password(flags: Given): string | undefined
   /** How this program is started with the same data folder; `address` is that of the MCP endpoint. */
   launch(flags: Given): Launch & { address: string }
 }

@@ -12,10 +12,14 @@ import { AppError } from './errors.ts'
 /** A bound of its own that a dialect sets to lifetimes, in days; the policy narrows it and never widens it. */
 export const longest = z.object({ longest_days: z.int() })
 
-/** The expiry of a token the caller makes or edits: within the policy and within the caller's own end. */
+/**
+ * The expiry of a token the caller makes or edits: within the policy and within the caller's own end. An operation whose
+ * tokens never end by contract holds the permission for that itself, and says so.
+ */
 export async function grantExpiry(
   ctx: Context,
   asked: AskedExpiry & { longest_days?: number | undefined },
+  permanent = may(ctx.actor, 'tokens:permanent'),
 ): Promise<string | null> {
   const settings = await ctx.settings()
   const own_end = 'expires_at' in ctx.actor ? ctx.actor.expires_at : null
@@ -27,7 +31,7 @@ export async function grantExpiry(
     throw new AppError('invalid_input', sentence(expiry.problem), { field: 'expires_at', ...reason })
   }
   const { expires_at } = expiry
-  if (expires_at === null && !may(ctx.actor, 'tokens:permanent')) {
+  if (expires_at === null && !permanent) {
     throw beyond('a token without an expiry needs the permission tokens:permanent')
   }
   if (own_end !== null && (expires_at === null || expires_at > own_end)) {

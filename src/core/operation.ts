@@ -47,6 +47,8 @@ export interface Operation<
   effect: Effect
   /** Where it is offered; absent = everywhere. */
   faces?: readonly Face[]
+  /** Callers sign in for this one call, with `email` and `password` in the body beside the input. */
+  credential?: 'password'
   /** Takes an `idempotency_key`; a repeat within 10 minutes gets the identical answer (security R47). */
   retryable?: boolean
   /** Its input may be a whole document, 16 MiB: the caller is judged before it is read (security R24). */

@@ -13,19 +13,37 @@ export async function makePrivateFolder(path: string): Promise<void> {
 /** Writes a file only its user can read: temporary file, fsync, rename; a link of the same name is replaced (R4). */
 export async function writePrivately(path: string, content: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
+  const draft = await draftPrivately(path)
   try {
-    const file = await open(temporary, 'wx', 0o600)
-    try {
+    await draft.keep(path, content)
+  } finally {
+    await draft.drop()
+  }
+}
+
+/** A file only its user can read that has no name yet. */
+export interface PrivateDraft {
+  /** Fills it and puts it in its place, of whatever is there but a folder. */
+  keep(path: string, content: string): Promise<void>
+  /** Removes it, unless it was kept. */
+  drop(): Promise<void>
+}
+
+/** Makes an empty file beside where it will be, so that little can fail once there is something to write. */
+export async function draftPrivately(beside: string): Promise<PrivateDraft> {
+  const temporary = `${beside}.${randomBytes(6).toString('hex')}.tmp`
+  const file = await open(temporary, 'wx', 0o600)
+  return {
+    async keep(path, content) {
       await file.writeFile(content)
       await file.sync()
-    } finally {
       await file.close()
-    }
-    await chmod(temporary, 0o600)
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
+      await chmod(temporary, 0o600)
+      await rename(temporary, path)
+    },
+    async drop() {
+      await file.close()
+      await rm(temporary, { force: true })
+    },
   }
 }

@@ -17,9 +17,14 @@ export const defaultLimits: HttpLimits = {
 /** Bytes of a whole document: a backup, an export (security R24). */
 const documentBytes = 16 * 1024 * 1024
 
-/** What a body may cost, which is more where the input is a whole document. */
-export function boundsOf(limits: HttpLimits, operation: { large?: boolean }) {
+/** Bytes of a body that is read before anybody knows who sent it. */
+const signInBytes = 16 * 1024
+
+/** What a body may cost: more where the input is a whole document, less where the credential is in it. */
+export function boundsOf(limits: HttpLimits, operation: { large?: boolean; credential?: string }) {
   const { bodyBytes, jsonDepth, jsonMembers } = limits
+  if (operation.credential !== undefined)
+    return { bodyBytes: Math.min(signInBytes, bodyBytes), jsonDepth, jsonMembers }
   return operation.large === true
     ? { bodyBytes: documentBytes, jsonDepth, jsonMembers: Number.POSITIVE_INFINITY }
     : { bodyBytes, jsonDepth, jsonMembers }

@@ -22,8 +22,9 @@ export function chosen({ toolsets: asked, readOnly }: Omit<McpOptions, 'version'
   }
   const offered = Object.entries(toolsets).filter(([name, set]) => set.default || asked.includes(name))
   const operations = new Set(offered.flatMap(([, set]) => set.operations))
-  return [...operations].filter(({ faces, effect }) => {
-    if (faces !== undefined && !faces.includes('mcp')) return false
+  return [...operations].filter(({ faces, effect, credential }) => {
+    // A password has no place in a conversation.
+    if (credential !== undefined || (faces !== undefined && !faces.includes('mcp'))) return false
     return !readOnly || effect === 'read'
   })
 }

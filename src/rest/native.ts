@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Caller } from '../core/context.ts'
 import { AppError } from '../core/errors.ts'
-import { invoke } from '../core/invoke.ts'
+import { invoke, refuseUnpermitted } from '../core/invoke.ts'
 import type { AnyOperation } from '../core/operation.ts'
+import { invokeWithPassword } from '../core/with-password.ts'
 import { answerJson, pathOf } from '../http/answer.ts'
 import { bearerOf } from '../http/bearer.ts'
 import { readJsonOf } from '../http/body.ts'
@@ -10,6 +11,7 @@ import { callerFrom } from '../http/caller.ts'
 import { nativeError } from '../http/errors.ts'
 import type { Facts } from '../http/facts.ts'
 import { withIdempotencyKey } from '../http/idempotency-key.ts'
+import { boundsOf } from '../http/limits.ts'
 import type { RawRoute } from '../http/server.ts'
 import type { HttpFace } from '../http/types.ts'
 
@@ -53,21 +55,36 @@ async function answer(
   route: Route | undefined,
 ): Promise<void> {
   try {
-    const caller = await callerOf(face, request, facts, route)
-    if (route === undefined) throw new AppError('not_found', 'There is no operation of that name below /v1.')
-    if (request.method !== 'POST')
-      throw new AppError('unsupported', 'Operations are called with POST.', { reason: 'method' })
-    const body = await readJsonOf(request, face.limits.bodyBytes, face.limits)
-    const input = route.operation.retryable === true ? withIdempotencyKey(request, body) : body
+    const asked = await askedOf(face, request, facts, route)
     const started = performance.now()
-    const output = await invoke(face.core, caller, route.operation, input)
-    face.metrics.operation(route.operation.name, (performance.now() - started) / 1_000)
-    answerJson(request, response, route.status, output)
+    const output = await asked.run()
+    face.metrics.operation(asked.operation.name, (performance.now() - started) / 1_000)
+    answerJson(request, response, asked.status, output)
   } catch (error) {
     if (!(error instanceof AppError)) face.log.error({ error, request_id: facts.requestId }, 'request failed')
-    const { status, body, headers } = nativeError(error, facts.requestId, bearerOf(request).sent)
+    const sent = route?.operation.credential === undefined && bearerOf(request).sent
+    const { status, body, headers } = nativeError(error, facts.requestId, sent)
     answerJson(request, response, status, body, headers)
   }
+}
+
+/** What is asked for by whom. Where people sign in with the body no other credential is looked at. */
+async function askedOf(face: HttpFace, request: IncomingMessage, facts: Facts, route: Route | undefined) {
+  const caller =
+    route?.operation.credential === undefined ? await callerOf(face, request, facts, route) : stranger(facts)
+  if (route === undefined) throw new AppError('not_found', 'There is no operation of that name below /v1.')
+  if (request.method !== 'POST')
+    throw new AppError('unsupported', 'Operations are called with POST.', { reason: 'method' })
+  const { operation, status } = route
+  if (operation.large) await refuseUnpermitted(face.core, caller, operation)
+  const bounds = boundsOf(face.limits, operation)
+  const body = await readJsonOf(request, bounds.bodyBytes, bounds)
+  const input = operation.retryable === true ? withIdempotencyKey(request, body) : body
+  const run = () =>
+    operation.credential === undefined
+      ? invoke(face.core, caller, operation, input)
+      : invokeWithPassword(face.core, caller, operation, input)
+  return { operation, status, run }
 }
 
 async function callerOf(
@@ -76,10 +93,12 @@ async function callerOf(
   facts: Facts,
   route: Route | undefined,
 ): Promise<Caller> {
-  const stranger = route?.operation.permission === 'public' && !bearerOf(request).sent
-  if (stranger)
-    return { actor: { kind: 'nobody' }, via: 'v1', ip: facts.ip, client: null, request_id: facts.requestId }
+  if (route?.operation.permission === 'public' && !bearerOf(request).sent) return stranger(facts)
   const caller = await callerFrom(request, face, 'v1', facts)
   facts.actor = 'id' in caller.actor ? caller.actor.id : null
   return caller
+}
+
+function stranger({ ip, requestId }: Facts): Caller {
+  return { actor: { kind: 'nobody' }, via: 'v1', ip, client: null, request_id: requestId }
 }

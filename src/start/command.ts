@@ -11,7 +11,9 @@ import {
   settingTable,
   WrongSetting,
 } from '../config.ts'
+import { authenticate } from '../core/authenticate.ts'
 import { invoke } from '../core/invoke.ts'
+import { invokeWithPassword } from '../core/with-password.ts'
 import { makeId } from '../domain/id.ts'
 import { makeLog } from '../log.ts'
 import { instanceOf, userName, version } from './process.ts'
@@ -30,6 +32,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     serve: async (flags: Flags) =>
       (await import('./serve.ts')).serveHttp(flags, terminal, launch(readConfig('serve', flags))),
     stdio: async (flags: Flags) => (await import('./stdio.ts')).serveStandardIo(flags),
+    password: (flags: Flags) => readConfig('command', flags).password,
     launch(flags: Flags) {
       const config = readConfig('command', flags)
       return {
@@ -59,8 +62,16 @@ async function openHere(config: Config): Promise<Session> {
   }
   const actor = { kind: 'local' as const, id: userName(), role: config.role }
   const request_id = makeId('request', Date.now(), 0, 0)
-  const caller = { actor, via: 'cli' as const, ip: null, client: null, request_id }
-  return { call: (operation, input) => invoke(app.core, caller, operation, input), close: app.close }
+  const from = { via: 'cli' as const, ip: null, client: null, request_id }
+  return {
+    address: null,
+    close: app.close,
+    async call(operation, input, secret) {
+      if (operation.credential !== undefined) return invokeWithPassword(app.core, from, operation, input)
+      const holder = secret === undefined ? actor : await authenticate(app.core.verifier, secret, null)
+      return invoke(app.core, { ...from, actor: holder }, operation, input)
+    },
+  }
 }
 
 /** This program as a client would start it: by absolute paths, since clients know little of the user's shell. */

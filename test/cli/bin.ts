@@ -15,6 +15,7 @@ export interface Run {
 export interface RunOptions {
   env?: Record<string, string>
   input?: string
+  cwd?: string
 }
 
 /** The real program, bundled as for a release, with a data folder of its own. */
@@ -61,13 +62,14 @@ export function emptyFolder(): string {
 export function runProgram(
   main: string,
   args: readonly string[],
-  { env, input = '' }: RunOptions,
+  { env, input = '', cwd }: RunOptions,
 ): Promise<Run> {
   const clean = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('TOKENWRIGHT_')),
   )
   const child = spawn('/bin/sh', ['-c', 'umask 000; exec "$@"', 'sh', process.execPath, main, ...args], {
     env: { ...clean, ...env },
+    ...(cwd === undefined ? {} : { cwd }),
   })
   let stdout = ''
   let stderr = ''

@@ -64,30 +64,33 @@ describe.each(databases)('signing in on $name', (store) => {
     ['a password with NUL', 'user@example.com', `${password}\0`, 'wrong_password'],
   ]
 
-  it.each(refused)('R31: refuses %s like everything else; only the trail says why', async (...wrong) => {
-    const [, email, secret, cause] = wrong
-    await instance.core.tallies.flush()
-    const rows = await trailOf(instance, async () => {
-      const error = await refusalError(enter(instance, email, secret, '192.0.2.77'))
-      const { code, message, reason, entity, id: about, field, retry_after } = error
-      expect({ code, message, reason, entity, about, field, retry_after }).toEqual({
-        code: 'unauthenticated',
-        message: 'The e-mail or the password is wrong.',
-        reason: 'sign_in',
-      })
+  it.each(refused)(
+    `${verifies('gassapi:generate:audit:event')} R31: refuses %s like everything else; only the trail says why`,
+    async (...wrong) => {
+      const [, email, secret, cause] = wrong
       await instance.core.tallies.flush()
-    })
-    expect(rows).toMatchObject([
-      { action: 'sign_in_refused', outcome: 'denied', actor_kind: 'nobody', ip: '192.0.2.77', via: 'v1' },
-    ])
-    const [row] = rows
-    expect(JSON.parse(row?.details ?? '')).toEqual({ count: 1, cause })
-    const known = cause !== 'unknown_user'
-    expect(row?.target_id?.startsWith('usr_') ?? false).toBe(known)
-    for (const never of [secret, email]) {
-      if (never.length > 1) expect(JSON.stringify([rows, instance.log])).not.toContain(never)
-    }
-  })
+      const rows = await trailOf(instance, async () => {
+        const error = await refusalError(enter(instance, email, secret, '192.0.2.77'))
+        const { code, message, reason, entity, id: about, field, retry_after } = error
+        expect({ code, message, reason, entity, about, field, retry_after }).toEqual({
+          code: 'unauthenticated',
+          message: 'The e-mail or the password is wrong.',
+          reason: 'sign_in',
+        })
+        await instance.core.tallies.flush()
+      })
+      expect(rows).toMatchObject([
+        { action: 'sign_in_refused', outcome: 'denied', actor_kind: 'nobody', ip: '192.0.2.77', via: 'v1' },
+      ])
+      const [row] = rows
+      expect(JSON.parse(row?.details ?? '')).toEqual({ count: 1, cause })
+      const known = cause !== 'unknown_user'
+      expect(row?.target_id?.startsWith('usr_') ?? false).toBe(known)
+      for (const never of [secret, email]) {
+        if (never.length > 1) expect(JSON.stringify([rows, instance.log])).not.toContain(never)
+      }
+    },
+  )
 
   it('R29: after 20 failures the 21st is not looked at, another address signs in, and a slot opens in 3 seconds', async () => {
     const { clock, core } = instance

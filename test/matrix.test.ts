@@ -82,6 +82,13 @@ const matrix: Record<string, Row> = {
   update_config: admins,
   copy_config: admins,
   delete_config: admins,
+  validate_config: readers,
+  add_config_server: admins,
+  get_config_server: ownReads,
+  update_config_server: admins,
+  set_server_guardrails: admins,
+  remove_config_server: admins,
+  remove_config_servers: admins,
   list_users: readers,
   get_user: readers,
   create_user: admins,
@@ -129,6 +136,10 @@ function actorOf(caller: (typeof callers)[number]): Actor {
 /** The least input that the schema takes, with every id pointing at `id`. */
 function leastInput(operation: AnyOperation, id: string): Record<string, unknown> {
   if (operation.name === 'validate_token') return { token: 'x' }
+  const beyondSchema: Record<string, object> = {
+    update_config_server: { description: 'x' },
+    set_server_guardrails: { input: {} },
+  }
   const samples: Record<string, unknown> = {
     name: 'x',
     code: 'once_x',
@@ -139,8 +150,9 @@ function leastInput(operation: AnyOperation, id: string): Record<string, unknown
     group_ids: [],
     server_ids: [],
     environment: 'x',
+    runs: { command: 'x' },
   }
-  const input: Record<string, unknown> = {}
+  const input: Record<string, unknown> = { ...beyondSchema[operation.name] }
   for (const [member, schema] of Object.entries<{ safeParse(value: unknown): { success: boolean } }>(
     operation.input.shape,
   )) {

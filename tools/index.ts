@@ -1,13 +1,20 @@
 import type { AnyOperation } from '../src/core/operation.ts'
 import { list_audit_events } from './audit/list_audit_events.ts'
 import { verify_audit } from './audit/verify_audit.ts'
+import { add_config_server } from './configs/add_config_server.ts'
 import { copy_config } from './configs/copy_config.ts'
 import { create_config } from './configs/create_config.ts'
 import { delete_config } from './configs/delete_config.ts'
 import { get_config } from './configs/get_config.ts'
+import { get_config_server } from './configs/get_config_server.ts'
 import { get_project_config } from './configs/get_project_config.ts'
 import { list_configs } from './configs/list_configs.ts'
+import { remove_config_server } from './configs/remove_config_server.ts'
+import { remove_config_servers } from './configs/remove_config_servers.ts'
+import { set_server_guardrails } from './configs/set_server_guardrails.ts'
 import { update_config } from './configs/update_config.ts'
+import { update_config_server } from './configs/update_config_server.ts'
+import { validate_config } from './configs/validate_config.ts'
 import { add_group_servers } from './groups/add_group_servers.ts'
 import { create_group } from './groups/create_group.ts'
 import { delete_group } from './groups/delete_group.ts'
@@ -106,6 +113,13 @@ const configs = {
   update_config,
   copy_config,
   delete_config,
+  validate_config,
+  add_config_server,
+  get_config_server,
+  update_config_server,
+  set_server_guardrails,
+  remove_config_server,
+  remove_config_servers,
 }
 
 const users = {

@@ -3,7 +3,7 @@ import type { ConfigRow, ServerRow } from '../../db/schema.ts'
 import * as servers from '../../db/servers.ts'
 import type { Context } from './context.ts'
 import { AppError, notFound } from './errors.ts'
-import { namesToo } from './found.ts'
+import { idsOnly, namesToo } from './found.ts'
 
 /** Servers of one configuration at most: enough for anybody, and few enough to change, copy and show at once. */
 export const mostServers = 1_000
@@ -13,9 +13,9 @@ export async function findConfig(ctx: Context, id: string): Promise<ConfigRow> {
   return configOr(ctx, id, namesToo(ctx, id))
 }
 
-/** As `findConfig`, by its exact name too: for reads, in every face. */
+/** As `findConfig`, by its exact name too: for reads, where the face's contract has names. */
 export async function findConfigNamed(ctx: Context, text: string): Promise<ConfigRow> {
-  return configOr(ctx, text, true)
+  return configOr(ctx, text, !idsOnly(ctx))
 }
 
 async function configOr(ctx: Context, text: string, named: boolean): Promise<ConfigRow> {
@@ -45,9 +45,9 @@ export async function findConfigServer(ctx: Context, config: ConfigRow, id: stri
   return serverOr(ctx, config, id, namesToo(ctx, id))
 }
 
-/** As `findConfigServer`, by its exact name too: for reads, in every face. */
+/** As `findConfigServer`, by its exact name too: for reads, where the face's contract has names. */
 export async function findConfigServerNamed(ctx: Context, config: ConfigRow, id: string): Promise<ServerRow> {
-  return serverOr(ctx, config, id, true)
+  return serverOr(ctx, config, id, !idsOnly(ctx))
 }
 
 async function serverOr(ctx: Context, config: ConfigRow, text: string, named: boolean): Promise<ServerRow> {

@@ -11,7 +11,8 @@ export function secretString(description: string) {
   return z.string().min(1).max(512).describe(description).register(secrets, { secret: true })
 }
 
-const clean = (allow: 'line' | 'block') =>
+/** Text without what databases, terminals or readers stumble over. */
+export const clean = (allow: 'line' | 'block') =>
   z.string().superRefine((value, issues) => {
     const problem = textProblem(value, allow)
     if (problem !== undefined) issues.addIssue({ code: 'custom', message: problem })

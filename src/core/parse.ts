@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { AppError, type Issue } from './errors.ts'
 import { secrets } from './fields.ts'
-import type { AnyOperation } from './operation.ts'
 
 /** Parses an operation's input; each thing wrong is named with its member and the rule, never with the value. */
 export function parseInput<I extends z.ZodObject>(
@@ -18,8 +17,18 @@ export function parseInput<I extends z.ZodObject>(
     if (broken.length > 0) throw invalid(broken)
     return parsed.data
   }
-  const issues = parsed.error.issues.map((issue) => toIssue(operation as unknown as AnyOperation, issue))
-  throw invalid(issues)
+  const takes = `; ${operation.name} takes ${Object.keys(operation.input.shape).join(', ') || 'none'}`
+  throw invalid(parsed.error.issues.map((issue) => toIssue(issue, takes)))
+}
+
+/** Parses the document in a file as strictly as an input; `member` is that of the input which named the file. */
+export function parseDocument<S extends z.ZodType>(schema: S, value: unknown, member: string): z.output<S> {
+  const parsed = schema.safeParse(value)
+  const issues = parsed.success
+    ? brokenText(value, [])
+    : parsed.error.issues.map((issue) => toIssue(issue, ''))
+  if (parsed.success && issues.length === 0) return parsed.data
+  throw invalid(issues.map((issue) => ({ ...issue, path: [member, ...issue.path] })))
 }
 
 /** Text one database stores and another refuses or changes, wherever it stands (security R20, F12). */
@@ -61,15 +70,12 @@ export function invalid(issues: Issue[]): AppError {
   return new AppError('invalid_input', `${told.join('; ')}${more}.`, { issues, ...(field ? { field } : {}) })
 }
 
-function toIssue(operation: AnyOperation, issue: z.core.$ZodIssue): Issue {
+/** `takes` says which members there are, for an unknown one at the top. */
+function toIssue(issue: z.core.$ZodIssue, takes: string): Issue {
   const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))
   if (issue.code === 'unrecognized_keys') {
     const names = issue.keys.map(shownName)
-    const known =
-      path.length === 0
-        ? `; ${operation.name} takes ${Object.keys(operation.input.shape).join(', ') || 'none'}`
-        : ''
-    const message = `unknown argument ${names.join(', ')}${known}`
+    const message = `unknown argument ${names.join(', ')}${path.length === 0 ? takes : ''}`
     return { path: [...path, names[0] ?? ''], code: 'unknown_member', message }
   }
   const absent = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')

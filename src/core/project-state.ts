@@ -2,16 +2,16 @@ import * as projects from '../../db/projects.ts'
 import type { ProjectRow } from '../../db/schema.ts'
 import type { Context } from './context.ts'
 import { AppError, notFound } from './errors.ts'
-import { namesToo } from './found.ts'
+import { idsOnly, namesToo } from './found.ts'
 
 /** The live project in the caller's scope. */
 export async function findProject(ctx: Context, id: string): Promise<ProjectRow> {
   return projectOr(ctx, id, namesToo(ctx, id))
 }
 
-/** As `findProject`, by its exact name too: for reads, in every face. */
+/** As `findProject`, by its exact name too: for reads, where the face's contract has names. */
 export async function findProjectNamed(ctx: Context, text: string): Promise<ProjectRow> {
-  return projectOr(ctx, text, true)
+  return projectOr(ctx, text, !idsOnly(ctx))
 }
 
 async function projectOr(ctx: Context, text: string, named: boolean): Promise<ProjectRow> {

@@ -1,22 +1,13 @@
 import type { ServerRow } from '../../db/schema.ts'
 import * as servers from '../../db/servers.ts'
 import type { Context } from './context.ts'
+import { type Runs, toldRuns } from './server-runs.ts'
 import { freeSlugs } from './server-slugs.ts'
-import { sealValues, type Values } from './server-values.ts'
+import { sealValues } from './server-values.ts'
 
 /** A server of a configuration before it has an id and a slug; its values are not sealed yet. */
-export type NewServer = Pick<
-  ServerRow,
-  | 'name'
-  | 'description'
-  | 'metadata'
-  | 'command'
-  | 'args'
-  | 'url'
-  | 'tools'
-  | 'input_guardrails'
-  | 'output_guardrails'
-> & { env: Values; headers: Values }
+export type NewServer = Runs &
+  Pick<ServerRow, 'name' | 'description' | 'metadata' | 'tools' | 'input_guardrails' | 'output_guardrails'>
 
 /** Stores servers that are made together; each gets its own row in the trail, with the whole argv (security R34). */
 export async function addServers(
@@ -28,7 +19,11 @@ export async function addServers(
   for (const [at, target_id] of ids.entries()) {
     const entry = entries[at]
     if (entry === undefined) continue
-    ctx.record({ action: 'add_config_server', target_id, details: { config_id: configId, ...told(entry) } })
+    ctx.record({
+      action: 'add_config_server',
+      target_id,
+      details: { config_id: configId, name: entry.name, ...toldRuns(entry) },
+    })
   }
 }
 
@@ -71,15 +66,4 @@ async function newRows(ctx: Context, configId: string, entries: readonly NewServ
       updated_at: ctx.now,
     }
   })
-}
-
-/** What the trail keeps of what a server runs or calls: the whole argv, and of values the names (security R34, R37). */
-export function told({ name, command, args, url, env, headers }: Omit<NewServer, 'metadata'>) {
-  return {
-    name,
-    ...(command === null
-      ? {}
-      : { argv: [command, ...(JSON.parse(args) as string[])], env: Object.keys(env) }),
-    ...(url === null ? {} : { url, headers: Object.keys(headers) }),
-  }
 }

@@ -6,8 +6,8 @@ import type { Actor } from '../../src/core/actor.ts'
 import { authenticate } from '../../src/core/authenticate.ts'
 import type { Caller, Via } from '../../src/core/context.ts'
 import { AppError } from '../../src/core/errors.ts'
-import { type Core, invoke } from '../../src/core/invoke.ts'
-import type { Operation } from '../../src/core/operation.ts'
+import { type Core, invoke, invokeDialect } from '../../src/core/invoke.ts'
+import type { AnyOperation, Operation } from '../../src/core/operation.ts'
 import type { Role } from '../../src/core/permissions.ts'
 import { makeLog } from '../../src/log.ts'
 import type { Database, Place } from './databases.ts'
@@ -35,6 +35,13 @@ export interface Instance {
     via?: Via,
     ip?: string | null,
   ): Promise<z.output<O>>
+  /** As `call`, for the table of a dialect: with the members that only it gives and gets. */
+  dialect<I extends z.ZodObject, O extends z.ZodObject, P, F extends z.ZodObject, G extends z.ZodObject>(
+    as: Role | Actor,
+    operation: Operation<I, O, P, F, G>,
+    input: Partial<z.input<I>> & Partial<z.input<F>>,
+    via?: Via,
+  ): Promise<z.output<O> & Partial<z.output<G>>>
   /** The actor behind a secret, as a face would find it. */
   actor(secret: string, ip?: string): Promise<Actor>
   close(): Promise<void>
@@ -65,17 +72,21 @@ export async function openInstance(database: Database, place?: Place): Promise<I
     clock,
     log,
     adminKey: readFileSync(join(where.dataDir, 'admin.key'), 'utf8').trim(),
-    call(as, operation, input, via = 'v1', ip = null) {
-      const actor: Actor = typeof as === 'string' ? { kind: 'local', id: 'tester', role: as } : as
-      const caller: Caller = { actor, via, ip, client: null, request_id: 'req_test' }
-      return invoke(core, caller, operation, input)
-    },
+    call: (as, operation, input, via = 'v1', ip = null) =>
+      invoke(core, callerOf(as, via, ip), operation, input),
+    dialect: (as, operation, input, via = 'enkrypt') =>
+      invokeDialect(core, callerOf(as, via, null), operation as unknown as AnyOperation, input) as never,
     actor: (secret, ip) => authenticate(core.verifier, secret, ip ?? null),
     async close() {
       await app.close()
       if (place === undefined) await where.remove()
     },
   }
+}
+
+function callerOf(as: Role | Actor, via: Via, ip: string | null): Caller {
+  const actor: Actor = typeof as === 'string' ? { kind: 'local', id: 'tester', role: as } : as
+  return { actor, via, ip, client: null, request_id: 'req_test' }
 }
 
 /** The error code a call is refused with; a call that succeeds fails the test. */

@@ -13,6 +13,8 @@ import type { Logger } from './log.ts'
 import { mcpRoutes } from './mcp/http.ts'
 import { mcpFamily } from './mcp/http-refusals.ts'
 import { dialectRoutes, familyOf } from './rest/dialect.ts'
+import { gassapi } from './rest/gassapi/dialect.ts'
+import { generateFamily, generateRoute } from './rest/gassapi/generate.ts'
 import { metorial } from './rest/metorial/dialect.ts'
 import { nativeApi } from './rest/native.ts'
 import { revealRoutes } from './web/reveal.ts'
@@ -60,13 +62,17 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     root.route('/', healthRoutes(face))
     root.route('/', revealRoutes(face))
     root.route('/mcp', mcp.app)
-    const dialects = [metorial(() => (url ?? '').replace(/\/$/, ''))]
+    const dialects = [gassapi, metorial(() => (url ?? '').replace(/\/$/, ''))]
     const server = await openServer({
       ...options,
       face,
       app: root,
-      raw: firstOf([nativeApi(face, operations), ...dialects.map((dialect) => dialectRoutes(face, dialect))]),
-      families: [...dialects.map((dialect) => familyOf(dialect, app.core.clock)), mcpFamily],
+      raw: firstOf([
+        nativeApi(face, operations),
+        generateRoute(face),
+        ...dialects.map((dialect) => dialectRoutes(face, dialect)),
+      ]),
+      families: [generateFamily, ...dialects.map((dialect) => familyOf(dialect, app.core.clock)), mcpFamily],
     }).catch(refused)
     url ??= server.url
     await writePublicUrl(app.core, url, publicUrl !== undefined)

@@ -34,6 +34,8 @@ export interface Dialect {
   owns(path: string): boolean
   routes: readonly Route[]
   word(error: AppError, at: Moment): Answer
+  /** Adds what only the moment of the answer knows to a success. */
+  finish?(body: Record<string, unknown>, at: Moment): object
   /** Refuses a body by its Content-Type; absent = it is read as JSON whatever it says. */
   refuseType?(contentType: string | undefined): void
   /** The values of a query by name; absent = one text each. */
@@ -90,15 +92,19 @@ async function answer(face: HttpFace, dialect: Dialect, exchange: Exchange): Pro
     facts.actor = 'id' in caller.actor ? caller.actor.id : null
     const { route, params } = matching(exchange)
     const { status, body } = await answered(face, dialect, caller, { request, route, params })
-    answerJson(request, response, status, body)
+    const finished = dialect.finish?.(body, momentOf(face, exchange)) ?? body
+    answerJson(request, response, status, finished)
   } catch (error) {
     if (!(error instanceof AppError)) face.log.error({ error, request_id: facts.requestId }, 'request failed')
     const refusal = error instanceof AppError ? error : new AppError('internal', 'Internal error.')
-    const now = new Date(face.core.clock()).toISOString()
-    const at = { path: pathOf(request), requestId: facts.requestId, now, sent: bearerOf(request).sent }
-    const { status, body, headers } = dialect.word(refusal, at)
+    const { status, body, headers } = dialect.word(refusal, momentOf(face, exchange))
     answerJson(request, response, status, body, headers)
   }
+}
+
+function momentOf(face: HttpFace, { request, facts }: Exchange): Moment {
+  const now = new Date(face.core.clock()).toISOString()
+  return { path: pathOf(request), requestId: facts.requestId, now, sent: bearerOf(request).sent }
 }
 
 function matching({ request, found }: Exchange): Found {
@@ -132,7 +138,7 @@ async function answered(
     const started = performance.now()
     const out = await invokeDialect(face.core, caller, operation, whole, permission)
     face.metrics.operation(operation.name, (performance.now() - started) / 1_000)
-    return { body: route.output(out) as object, status: route.status(out) }
+    return { body: route.output(out) as Record<string, unknown>, status: route.status(out) }
   } catch (error) {
     throw error instanceof AppError ? route.error(error, caller.actor) : error
   }

@@ -85,6 +85,19 @@ export async function listOf(db: Db, configId: string): Promise<ServerRow[]> {
     .execute()
 }
 
+/** Live servers that keep values, in id order behind `after`. */
+export async function holdingValues(db: Db, after: string, limit: number): Promise<ServerRow[]> {
+  return db
+    .selectFrom('servers')
+    .selectAll()
+    .where('id', '>', after)
+    .where('deleted_at', 'is', null)
+    .where((is) => is.or([is('env', 'is not', null), is('headers', 'is not', null)]))
+    .orderBy('id')
+    .limit(limit)
+    .execute()
+}
+
 /** The slugs that are this one or this one with `-2`, `-3`, … behind it, deleted servers included. */
 export async function slugsLike(db: Db, slug: string): Promise<string[]> {
   const rows = await db

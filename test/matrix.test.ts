@@ -83,6 +83,8 @@ const matrix: Record<string, Row> = {
   copy_config: admins,
   delete_config: admins,
   validate_config: readers,
+  export_config: admins,
+  import_config: admins,
   add_config_server: admins,
   get_config_server: ownReads,
   update_config_server: admins,
@@ -139,6 +141,7 @@ function leastInput(operation: AnyOperation, id: string): Record<string, unknown
   const beyondSchema: Record<string, object> = {
     update_config_server: { description: 'x' },
     set_server_guardrails: { input: {} },
+    import_config: { data: { config: { mcp_config: [] } } },
   }
   const samples: Record<string, unknown> = {
     name: 'x',

@@ -5,9 +5,11 @@ import { add_config_server } from './configs/add_config_server.ts'
 import { copy_config } from './configs/copy_config.ts'
 import { create_config } from './configs/create_config.ts'
 import { delete_config } from './configs/delete_config.ts'
+import { export_config } from './configs/export_config.ts'
 import { get_config } from './configs/get_config.ts'
 import { get_config_server } from './configs/get_config_server.ts'
 import { get_project_config } from './configs/get_project_config.ts'
+import { import_config } from './configs/import_config.ts'
 import { list_configs } from './configs/list_configs.ts'
 import { remove_config_server } from './configs/remove_config_server.ts'
 import { remove_config_servers } from './configs/remove_config_servers.ts'
@@ -114,6 +116,8 @@ const configs = {
   copy_config,
   delete_config,
   validate_config,
+  export_config,
+  import_config,
   add_config_server,
   get_config_server,
   update_config_server,

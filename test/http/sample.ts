@@ -34,6 +34,7 @@ const beyondSchema: Record<string, Record<string, unknown>> = {
   add_config_server: { runs: { command: 'sample' } },
   update_config_server: { description: 'sample' },
   set_server_guardrails: { input: {} },
+  import_config: { data: { config: { mcp_config: [] } } },
   create_user: { email: 'someone@example.com' },
 }
 

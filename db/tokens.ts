@@ -205,6 +205,21 @@ export async function count(
   return countOf(db, filtered(db, scope, filter, now).select('tokens.id'), exact)
 }
 
+/** How many user keys, not revoked, each of the owners has; an owner without one is not among them. */
+export async function countUserKeys(db: Db, scope: Scope, owners: readonly string[]) {
+  if (owners.length === 0) return new Map<string, number>()
+  const rows = await db
+    .selectFrom('tokens')
+    .select((is) => ['owner_id', is.fn.countAll<number>().as('n')])
+    .where('owner_id', 'in', owners)
+    .where('kind', '=', 'user_key')
+    .where('revoked_at', 'is', null)
+    .where(ownTokens(scope))
+    .groupBy('owner_id')
+    .execute()
+  return new Map(rows.map(({ owner_id, n }) => [owner_id ?? '', n]))
+}
+
 /** Slots: 0 token id, 1 time, 2 address, 3 count, 4 generation of the secret that was used. */
 const [id, at, ip, times, generation] = [slot(0), slot(1), slot(2), slot(3), slot(4)]
 

@@ -9,6 +9,8 @@ export interface UserFilter {
   text?: string | undefined
   project_id?: string | undefined
   enabled?: boolean | undefined
+  /** Substring of the e-mail, or of the name of a project the user is a member of. */
+  search?: string | undefined
 }
 
 export async function insert(db: Db, row: Insertable<UserTable>): Promise<UserRow> {
@@ -72,16 +74,33 @@ export async function projectsOf(db: Db, scope: Scope, ids: readonly string[]) {
     .execute()
 }
 
-function filtered(db: Db, scope: Scope, { text, project_id, enabled }: UserFilter) {
+function filtered(db: Db, scope: Scope, { text, project_id, enabled, search }: UserFilter) {
   let query = db.selectFrom('users').where('deleted_at', 'is', null).where(ownUsers(scope))
   if (enabled !== undefined) query = query.where('enabled', '=', enabled ? 1 : 0)
   if (text !== undefined) query = query.where(textIn(text, ['users.email', 'users.name']))
+  if (search !== undefined) {
+    query = query.where((is) =>
+      is.or([textIn(search, ['users.email']), is.exists(namedProjects(is, scope, search))]),
+    )
+  }
   if (project_id !== undefined) {
     query = query.where('users.id', 'in', (is) =>
       is.selectFrom('project_members').select('user_id').where('project_id', '=', project_id),
     )
   }
   return query
+}
+
+/** The live projects in scope, of the user of the row, whose name holds the text. */
+function namedProjects(is: ExpressionBuilder<Schema, 'users'>, scope: Scope, search: string) {
+  return is
+    .selectFrom('project_members')
+    .innerJoin('projects', 'projects.id', 'project_members.project_id')
+    .select('projects.id')
+    .whereRef('project_members.user_id', '=', 'users.id')
+    .where('projects.deleted_at', 'is', null)
+    .where(ownProjects(scope))
+    .where(textIn(search, ['projects.name']))
 }
 
 export async function list(db: Db, scope: Scope, filter: UserFilter, page: Page): Promise<UserRow[]> {

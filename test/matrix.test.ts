@@ -96,6 +96,7 @@ const matrix: Record<string, Row> = {
   create_user: admins,
   update_user: admins,
   delete_user: admins,
+  reset_password: admins,
   list_audit_events: readers,
   verify_audit: readers,
   get_settings: readers,
@@ -146,6 +147,7 @@ function leastInput(operation: AnyOperation, id: string): Record<string, unknown
   const samples: Record<string, unknown> = {
     name: 'x',
     code: 'once_x',
+    new_password: 'long enough',
     enabled: true,
     email: 'nobody@example.com',
     role: 'reader',

@@ -61,6 +61,7 @@ import { create_user } from './users/create_user.ts'
 import { delete_user } from './users/delete_user.ts'
 import { get_user } from './users/get_user.ts'
 import { list_users } from './users/list_users.ts'
+import { reset_password } from './users/reset_password.ts'
 import { update_user } from './users/update_user.ts'
 
 const tokens = {
@@ -131,6 +132,7 @@ const users = {
   get_user,
   list_users,
   update_user,
+  reset_password,
   delete_user,
 }
 

@@ -51,7 +51,12 @@ export function metadataText(asked: {
 
 /** An id of that kind by form; whether it exists is asked later, and a wrong form is not_found, not a bad input. */
 export function id(kind: IdKind, what: string) {
-  return z.string().min(1).max(200).describe(`${what} (${idPrefixes[kind]}_…).`)
+  // A user may be named by an e-mail, which is longer than any name.
+  return z
+    .string()
+    .min(1)
+    .max(kind === 'user' ? 254 : 200)
+    .describe(`${what} (${idPrefixes[kind]}_…).`)
 }
 
 /** An id or an unambiguous name, for reads only. */

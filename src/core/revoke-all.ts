@@ -1,20 +1,28 @@
+import { z } from 'zod'
 import * as keys from '../../db/keys.ts'
 import * as links from '../../db/links.ts'
 import * as tokens from '../../db/tokens.ts'
 import type { Context } from './context.ts'
 
+/** What is told of tokens that were revoked together. */
+export const revoked = {
+  revoked_tokens: z.int().describe('How many tokens were revoked.'),
+  revoked_user_keys: z.int().describe('How many of them were user keys.'),
+}
+
 /** Revokes all live tokens of an owner, of a project, or of an owner in a project; each gets its own row in the trail. */
 export async function revokeTokens(
   ctx: Context,
   which: { owner_id: string; project_id?: string } | { project_id: string },
-): Promise<number> {
+) {
   const rows = await tokens.revoke(ctx.db, which, ctx.scope, ctx.now)
   await links.endOf(
     ctx.db,
     rows.map(({ id }) => id),
   )
   for (const { id } of rows) ctx.record({ action: 'revoke_token', target_id: id })
-  return rows.length
+  const userKeys = rows.filter(({ kind }) => kind === 'user_key')
+  return { revoked_tokens: rows.length, revoked_user_keys: userKeys.length }
 }
 
 /** Revokes the management keys that are bound to a project; each gets its own row in the trail. */

@@ -2,10 +2,16 @@ import type { UserRow } from '../../db/schema.ts'
 import * as users from '../../db/users.ts'
 import type { Context } from './context.ts'
 import { AppError, notFound } from './errors.ts'
+import { email } from './fields.ts'
+import { namesToo } from './found.ts'
 
-/** The user in the caller's scope who is not deleted. */
-export async function findUser(ctx: Context, id: string): Promise<UserRow> {
-  const user = await users.findLive(ctx.db, ctx.scope, id)
+/** The user in the caller's scope who is not deleted: by id, and where e-mails name users by one in any letter case. */
+export async function findUser(ctx: Context, id: string, emailsToo = namesToo(ctx, id)): Promise<UserRow> {
+  const address = emailsToo ? email.safeParse(id).data : undefined
+  const user =
+    address === undefined
+      ? await users.findLive(ctx.db, ctx.scope, id)
+      : await users.findByEmail(ctx.db, ctx.scope, address)
   if (user === undefined) throw notFound('user', id, 'list_users shows the ids.')
   return user
 }

@@ -36,6 +36,7 @@ const beyondSchema: Record<string, Record<string, unknown>> = {
   set_server_guardrails: { input: {} },
   import_config: { data: { config: { mcp_config: [] } } },
   create_user: { email: 'someone@example.com' },
+  reset_password: { new_password: 'long enough' },
 }
 
 function sample(schema: Schema): unknown {

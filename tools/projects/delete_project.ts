@@ -4,7 +4,7 @@ import { id } from '../../src/core/fields.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
 import { findProject } from '../../src/core/project-state.ts'
-import { revokeKeys, revokeTokens } from '../../src/core/revoke-all.ts'
+import { revoked, revokeKeys, revokeTokens } from '../../src/core/revoke-all.ts'
 
 export const delete_project = operation({
   name: 'delete_project',
@@ -14,7 +14,7 @@ export const delete_project = operation({
   input: z.strictObject({ project_id: id('project', 'Project to delete') }),
   output: z.object({
     project: z.object({ id: z.string(), name: z.string() }),
-    revoked_tokens: z.int().describe('How many tokens were revoked with it.'),
+    ...revoked,
     revoked_keys: z.int().describe('How many management keys were revoked with it.'),
   }),
   permission: 'projects:write',
@@ -23,10 +23,10 @@ export const delete_project = operation({
   async run(ctx, { project_id }) {
     refuseBound(ctx)
     const project = await findProject(ctx, project_id)
-    const revoked_tokens = await revokeTokens(ctx, { project_id })
+    const counts = await revokeTokens(ctx, { project_id })
     const revoked_keys = await revokeKeys(ctx, project_id)
     await projects.remove(ctx.db, ctx.scope, project_id, ctx.now)
-    ctx.note({ name: project.name, revoked_tokens, revoked_keys })
-    return { project: { id: project.id, name: project.name }, revoked_tokens, revoked_keys }
+    ctx.note({ name: project.name, ...counts, revoked_keys })
+    return { project: { id: project.id, name: project.name }, ...counts, revoked_keys }
   },
 })

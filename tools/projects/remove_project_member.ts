@@ -3,10 +3,11 @@ import * as projects from '../../db/projects.ts'
 import { id } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
 import { findProject, touchProject } from '../../src/core/project-state.ts'
-import { revokeTokens } from '../../src/core/revoke-all.ts'
+import { revoked, revokeTokens } from '../../src/core/revoke-all.ts'
 import { projectView, shortProjectView, showProject } from '../../src/core/views/project.ts'
 
-const facts = { revoked_tokens: z.int().describe('How many tokens were revoked.'), changed: z.boolean() }
+const facts = { ...revoked, changed: z.boolean() }
+const none = { revoked_tokens: 0, revoked_user_keys: 0 }
 
 export const remove_project_member = operation({
   name: 'remove_project_member',
@@ -26,9 +27,9 @@ export const remove_project_member = operation({
   async run(ctx, { project_id, user_id }) {
     const project = await findProject(ctx, project_id)
     const changed = await projects.removeMember(ctx.db, project_id, user_id)
-    const revoked_tokens = changed ? await revokeTokens(ctx, { owner_id: user_id, project_id }) : 0
-    ctx.note({ user_id, changed, revoked_tokens })
+    const counts = changed ? await revokeTokens(ctx, { owner_id: user_id, project_id }) : none
+    ctx.note({ user_id, changed, ...counts })
     const row = changed ? await touchProject(ctx, project) : project
-    return { project: await showProject(ctx, row), revoked_tokens, changed }
+    return { project: await showProject(ctx, row), ...counts, changed }
   },
 })

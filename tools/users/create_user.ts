@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import * as users from '../../db/users.ts'
-import { email, name } from '../../src/core/fields.ts'
+import { email, idempotencyKey, name } from '../../src/core/fields.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
 import { hashPassword, password } from '../../src/core/password.ts'
@@ -16,15 +16,17 @@ export const create_user = operation({
     email: email.describe('E-mail address; stored in lower case.'),
     name: name.optional().describe('Name of the person.'),
     password: password.optional(),
+    idempotency_key: idempotencyKey.optional(),
   }),
   output: z.object({ user: userView }),
   permission: 'users:write',
   effect: 'create',
+  retryable: true,
   target: (_, done) => done?.user.id,
-  async prepare(ctx, { email, password }) {
-    // Before the expensive part, so that refused calls do not cost one.
+  async prepare(ctx, { email, password, idempotency_key }) {
+    // Before the expensive part, so that refused calls do not cost one; the e-mail may be taken by the call this one repeats.
     refuseBound(ctx)
-    await refuseTakenEmail(ctx, email)
+    if (idempotency_key === undefined) await refuseTakenEmail(ctx, email)
     return password === undefined ? null : hashPassword(password)
   },
   async run(ctx, { email, name }, password_hash) {

@@ -4,7 +4,7 @@ import { AppError } from '../../src/core/errors.ts'
 import { id } from '../../src/core/fields.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
-import { revokeTokens } from '../../src/core/revoke-all.ts'
+import { revoked, revokeTokens } from '../../src/core/revoke-all.ts'
 import { findUser } from '../../src/core/user-state.ts'
 
 export const delete_user = operation({
@@ -18,25 +18,25 @@ export const delete_user = operation({
   }),
   output: z.object({
     user: z.object({ id: z.string(), email: z.string() }),
-    revoked_tokens: z.int().describe('How many tokens were revoked with the user.'),
+    ...revoked,
   }),
   permission: 'users:write',
   effect: 'destroy',
-  target: (input) => input.user_id,
+  target: (input, done) => done?.user.id ?? input.user_id,
   async run(ctx, { user_id, force }) {
     refuseBound(ctx)
     const user = await findUser(ctx, user_id)
-    const projects = await users.projectsOf(ctx.db, ctx.scope, [user_id])
+    const projects = await users.projectsOf(ctx.db, ctx.scope, [user.id])
     if (projects.length > 0 && !force) {
       throw new AppError(
         'conflict',
         `The user is a member of ${projects.length} project(s). Use remove_project_member first, or force: true.`,
-        { entity: 'user', id: user_id, reason: 'in_project' },
+        { entity: 'user', id: user.id, reason: 'in_project' },
       )
     }
-    const revoked_tokens = await revokeTokens(ctx, { owner_id: user_id })
-    await users.remove(ctx.db, user_id, ctx.now)
-    ctx.note({ email: user.email, project_ids: projects.map((one) => one.id), revoked_tokens })
-    return { user: { id: user.id, email: user.email }, revoked_tokens }
+    const counts = await revokeTokens(ctx, { owner_id: user.id })
+    await users.remove(ctx.db, user.id, ctx.now)
+    ctx.note({ email: user.email, project_ids: projects.map((one) => one.id), ...counts })
+    return { user: { id: user.id, email: user.email }, ...counts }
   },
 })

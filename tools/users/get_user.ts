@@ -1,8 +1,7 @@
 import { z } from 'zod'
-import * as users from '../../db/users.ts'
-import { email, id } from '../../src/core/fields.ts'
-import { single } from '../../src/core/found.ts'
+import { id } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
+import { findUser } from '../../src/core/user-state.ts'
 import { showUser, userView } from '../../src/core/views/user.ts'
 
 export const get_user = operation({
@@ -15,12 +14,7 @@ export const get_user = operation({
   permission: 'users:read',
   effect: 'read',
   target: (input) => input.user_id,
-  async run(ctx, { user_id: id }) {
-    const address = email.safeParse(id)
-    const row = address.success
-      ? await users.findByEmail(ctx.db, ctx.scope, address.data)
-      : await users.findLive(ctx.db, ctx.scope, id)
-    const found = single(row ? [row] : [], { entity: 'user', id, next: 'list_users shows ids and e-mails.' })
-    return { user: await showUser(ctx, found) }
+  async run(ctx, { user_id }) {
+    return { user: await showUser(ctx, await findUser(ctx, user_id, true)) }
   },
 })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { holdsText } from '../../db/page.ts'
 import * as users from '../../db/users.ts'
 import { cursor, id, limit, order } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
@@ -21,13 +22,23 @@ export const list_users = operation({
     include_total: z.boolean().default(false).describe('Count beyond 1,000 as well; slower.'),
   }),
   output: z.object({ users: z.array(userView), ...paging }),
-  dialect: { input: complete },
+  dialect: {
+    input: complete.extend({ search: z.string().max(200) }),
+    output: z.object({ matches: z.array(z.enum(['email', 'project_name'])) }),
+  },
   permission: 'users:read',
   effect: 'read',
   async run(ctx, input) {
     const found = await users.list(ctx.db, ctx.scope, input, pageOf(input))
     const { rows, next_cursor } = cut(found, input, (row) => row.id)
     const total = await users.count(ctx.db, ctx.scope, input, input.include_total)
-    return { users: await showUsers(ctx, rows), next_cursor, total }
+    const listed = { users: await showUsers(ctx, rows), next_cursor, total }
+    const { search } = input
+    return search === undefined ? listed : { ...listed, matches: rows.map((row) => matchOf(row, search)) }
   },
 })
+
+/** What a search found the user by: the e-mail, else the name of a project. */
+function matchOf({ email }: { email: string }, search: string): 'email' | 'project_name' {
+  return holdsText(email, search) ? 'email' : 'project_name'
+}

@@ -25,7 +25,7 @@ export const update_user = operation({
   permission: 'users:write',
   effect: 'change',
   idempotent: true,
-  target: (input) => input.user_id,
+  target: (input, done) => done?.user.id ?? input.user_id,
   async run(ctx, { user_id, name, email, enabled }) {
     refuseBound(ctx)
     const user = await findUser(ctx, user_id)
@@ -36,7 +36,7 @@ export const update_user = operation({
     })
     if (changes.email !== undefined) await refuseTakenEmail(ctx, changes.email)
     const changed = Object.keys(changes).length > 0
-    const row = changed ? await users.update(ctx.db, user_id, { ...changes, updated_at: ctx.now }) : user
+    const row = changed ? await users.update(ctx.db, user.id, { ...changes, updated_at: ctx.now }) : user
     ctx.note({
       changed: Object.keys(changes),
       ...(changes.email === undefined ? {} : { email }),

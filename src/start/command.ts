@@ -51,7 +51,7 @@ async function connect(flags: Flags): Promise<Session> {
     throw new WrongSetting('--url', 'and --data exclude each other')
   if (config.url === undefined || flags.data_dir !== undefined) return openHere(config)
   if (isExposed(config.url))
-    process.stderr.write('tokenwright: warning: the key travels unencrypted; use https://.\n')
+    process.stderr.write('tokenwright: warning: credentials travel unencrypted; use https://.\n')
   return remoteSession(config.url, config.key)
 }
 

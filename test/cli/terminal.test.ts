@@ -81,6 +81,14 @@ describe.runIf(hasTmux)('the command line on a terminal', () => {
     expect(yes).toContain('exit=0')
   })
 
+  it('R14: a password that is - is asked for without showing it', async () => {
+    const args = ['generate-mcp-token', 'nobody@example.com', '-', 'proj_none']
+    const screen = await onTerminal(args, 120, [[/password:/, 'hunter2-secret']])
+    expect(screen).not.toContain('hunter2-secret')
+    expect(screen).toContain('The e-mail or the password is wrong.')
+    expect(screen).toContain('exit=1')
+  })
+
   it('R7: claim asks for the code without showing it', async () => {
     const made = await bin.json<{ delivery: { code: string } }>([
       'create-token',

@@ -133,6 +133,24 @@ const table = [
     description: 'Serves /metrics without a key.',
   },
   {
+    name: 'request_limit',
+    flag: '--request-limit <n>',
+    env: 'TOKENWRIGHT_REQUEST_LIMIT',
+    kind: 'text',
+    modes: ['serve'],
+    default: 'none',
+    description: 'Requests a second from one credential; more are answered 429.',
+  },
+  {
+    name: 'failure_limit',
+    flag: '--failure-limit <n>',
+    env: 'TOKENWRIGHT_FAILURE_LIMIT',
+    kind: 'text',
+    modes: ['serve'],
+    default: '100',
+    description: 'Requests with a bad credential a minute from one address; more are answered 429.',
+  },
+  {
     name: 'sessions',
     flag: '--sessions <on|off>',
     env: 'TOKENWRIGHT_SESSIONS',
@@ -224,6 +242,12 @@ const truth = z
   .enum(['true', 'false', '1', '0', 'on', 'off'])
   .transform((word) => ['true', '1', 'on'].includes(word))
 
+const count = z
+  .string()
+  .regex(/^\d{1,6}$/)
+  .transform(Number)
+  .pipe(z.int().min(1).max(100_000))
+
 /** What each setting may be, and the rule as the end of a sentence. */
 const rules = {
   data_dir: [z.string().transform((path) => resolve(path)), 'must be a path'],
@@ -251,6 +275,8 @@ const rules = {
     'must be addresses or CIDR ranges',
   ],
   metrics_public: [truth, 'must be true or false'],
+  request_limit: [count, 'must be a whole number from 1 to 100000'],
+  failure_limit: [count, 'must be a whole number from 1 to 100000'],
   sessions: [onOff, 'must be on or off'],
   role: [z.enum(roles), `must be one of ${roles.join(', ')}`],
   toolsets: [z.array(z.string().regex(/^[a-z][a-z_]{0,40}$/)), 'must be names of tool sets'],

@@ -8,6 +8,7 @@ import { rootApp } from './http/app.ts'
 import { makeFace } from './http/face.ts'
 import { isLoopback, unreadableHost } from './http/guard.ts'
 import { healthRoutes } from './http/health.ts'
+import type { HttpLimits } from './http/limits.ts'
 import { openServer, type RawRoute } from './http/server.ts'
 import type { Logger } from './log.ts'
 import { mcpRoutes } from './mcp/http.ts'
@@ -30,6 +31,7 @@ export interface ServeOptions {
   allowedOrigins: readonly string[]
   trustedProxies: readonly string[]
   metricsPublic: boolean
+  limits?: HttpLimits
   sessions: 'on' | 'off'
   toolsets: readonly string[]
   readOnly: boolean

@@ -8,11 +8,11 @@ import { bearerOf } from './bearer.ts'
 import { factsOf } from './facts.ts'
 import type { HttpEnv, HttpFace } from './types.ts'
 
-type Asker = Pick<HttpFace, 'core' | 'failures'>
+type Asker = Pick<HttpFace, 'core' | 'failures' | 'requests'>
 
 /**
  * Who sent a request, by its credential alone (security R12). Throws `unauthenticated`, `ip_not_allowed`,
- * `rate_limited` after too many failures, `unavailable`.
+ * `rate_limited` after too many failures or requests, `unavailable`.
  */
 export function callerOf(c: Context<HttpEnv>, face: Asker, via: Via): Promise<Caller> {
   return callerFrom(c.env.incoming, face, via, { requestId: c.get('requestId'), ip: c.get('ip') })
@@ -28,6 +28,7 @@ export async function callerFrom(
   const { secret, sent } = bearerOf(request)
   if (!sent) throw unauthenticated()
   const actor = await actorOf(face, via, secret, from.ip)
+  if ('id' in actor) await face.requests(actor.id)
   const facts = factsOf(request)
   if (facts !== undefined) facts.actor = actorId(actor)
   return { actor, via, ip: from.ip, client: null, request_id: from.requestId }

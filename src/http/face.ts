@@ -1,6 +1,7 @@
 import { makeFailureLimit } from './failures.ts'
 import { defaultLimits } from './limits.ts'
 import { countVerdicts, makeMetrics } from './metrics.ts'
+import { makeRequestLimit } from './requests.ts'
 import type { HttpFace } from './types.ts'
 
 type Options = Pick<HttpFace, 'core' | 'log'> &
@@ -19,6 +20,7 @@ export function makeFace(options: Options): HttpFace {
     core: { ...core, verifier: countVerdicts(core.verifier, metrics) },
     limits,
     failures: makeFailureLimit(limits.failuresPerMinute),
+    requests: makeRequestLimit(limits.requestsPerSecond),
     metrics,
   }
 }

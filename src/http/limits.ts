@@ -5,6 +5,8 @@ export interface HttpLimits {
   jsonMembers: number
   /** Failed authentications per address (IPv6: per /64) and minute. */
   failuresPerMinute: number
+  /** Requests per credential and second; null = any number. */
+  requestsPerSecond: number | null
 }
 
 export const defaultLimits: HttpLimits = {
@@ -12,6 +14,7 @@ export const defaultLimits: HttpLimits = {
   jsonDepth: 32,
   jsonMembers: 1_000,
   failuresPerMinute: 100,
+  requestsPerSecond: null,
 }
 
 /** Bytes of a whole document: a backup, an export (security R24). */

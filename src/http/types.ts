@@ -4,6 +4,7 @@ import type { Logger } from '../log.ts'
 import type { FailureLimit } from './failures.ts'
 import type { HttpLimits } from './limits.ts'
 import type { Metrics } from './metrics.ts'
+import type { RequestLimit } from './requests.ts'
 
 /** What every route of the HTTP server works with; `makeFace` builds one. */
 export interface HttpFace {
@@ -17,6 +18,7 @@ export interface HttpFace {
   trustedProxies: readonly string[]
   metricsPublic: boolean
   failures: FailureLimit
+  requests: RequestLimit
   metrics: Metrics
 }
 

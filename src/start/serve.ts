@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { banner } from '../cli/banner.ts'
 import type { Launch, Terminal } from '../cli/world.ts'
 import { type Config, type Flags, readConfig } from '../config.ts'
+import { defaultLimits } from '../http/limits.ts'
 import { makeLog, standardError } from '../log.ts'
 import { serve } from '../serve.ts'
 import { instanceOf, logFaults, mcpOptions, stopSignal } from './process.ts'
@@ -23,6 +24,11 @@ export async function serveHttp(flags: Flags, terminal: Terminal, launch: Launch
     allowedOrigins: config.allowed_origins ?? [],
     trustedProxies: config.trusted_proxies ?? [],
     metricsPublic: config.metrics_public ?? false,
+    limits: {
+      ...defaultLimits,
+      failuresPerMinute: config.failure_limit ?? defaultLimits.failuresPerMinute,
+      requestsPerSecond: config.request_limit ?? defaultLimits.requestsPerSecond,
+    },
     sessions,
     log,
     ...mcpOptions(config),

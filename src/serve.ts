@@ -16,6 +16,7 @@ import { mcpFamily } from './mcp/http-refusals.ts'
 import { dialectRoutes, familyOf } from './rest/dialect.ts'
 import { gassapi } from './rest/gassapi/dialect.ts'
 import { generateFamily, generateRoute } from './rest/gassapi/generate.ts'
+import { mctx } from './rest/mctx/dialect.ts'
 import { metorial } from './rest/metorial/dialect.ts'
 import { nativeApi } from './rest/native.ts'
 import { revealRoutes } from './web/reveal.ts'
@@ -64,7 +65,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     root.route('/', healthRoutes(face))
     root.route('/', revealRoutes(face))
     root.route('/mcp', mcp.app)
-    const dialects = [gassapi, metorial(() => (url ?? '').replace(/\/$/, ''))]
+    const dialects = [gassapi, mctx, metorial(() => (url ?? '').replace(/\/$/, ''))]
     const server = await openServer({
       ...options,
       face,

@@ -3,7 +3,7 @@ import * as reach from '../../db/reach.ts'
 import { toolRulesSchema } from '../domain/tool-rules.ts'
 import type { Context } from './context.ts'
 import { idList } from './fields.ts'
-import { refuseFurther } from './limits.ts'
+import { refuseFurther, refuseOutside } from './limits.ts'
 import { existingGroups, existingServers } from './token-state.ts'
 
 /** What a token reaches, as it is asked for: everything, or exactly these; unknown and empty mean nothing (R16). */
@@ -36,6 +36,7 @@ export function accessColumns(asked: Access): { all_servers?: number; tool_rules
 /** Checks the named groups and servers before anything is written, and answers how to set them. */
 export async function resolveAccess(ctx: Context, asked: Access) {
   await refuseFurther(ctx, asked)
+  await refuseOutside(ctx, asked.servers ?? [])
   const all = asked.all_servers === true
   const groups = asked.groups && (await existingGroups(ctx, asked.groups))
   const servers = asked.servers && (await existingServers(ctx, asked.servers))

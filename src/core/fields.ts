@@ -38,8 +38,14 @@ export const metadata = z
   .refine((value) => JSON.stringify(value).length <= 16_384, 'must be at most 16,384 characters as JSON')
   .describe('Your own facts about it, a JSON object; replaced whole.')
 
+/** As `exactName`; the blanks around a name are kept and do not count. */
+const blanksKept = clean('line')
+  .max(1_000)
+  .refine((value) => value.trim().length <= 200, 'must have at most 200 characters')
+  .refine((value) => !looksLikeId(value.trim()), 'must not look like an id')
+
 /** What a dialect gives of a thing that other faces check more strictly: the name as it is, metadata as JSON text. */
-export const exactTexts = z.object({ name: exactName, metadata_text: z.string().max(262_144) })
+export const exactTexts = z.object({ name: blanksKept, metadata_text: z.string().max(262_144) })
 
 /** Metadata as it is stored: text, so that it reads back exactly as it was sent; undefined = not given. */
 export function metadataText(asked: {

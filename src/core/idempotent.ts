@@ -52,6 +52,7 @@ export async function recall(db: Db, attempt: Attempt, now: string): Promise<unk
     throw new AppError(
       'conflict',
       'This idempotency key was used for a call with other arguments. Use a new key.',
+      { reason: 'other_body' },
     )
   }
   const answer =

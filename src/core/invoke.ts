@@ -94,6 +94,7 @@ async function run<I extends Shape, O extends Shape, P, F extends Shape, G exten
   narrowed?: Permission,
 ): Promise<Made<O, G>> {
   const any = operation as unknown as AnyOperation
+  operation.check?.(input, new Date(core.clock()).toISOString())
   const access = await authorize(core, caller, any, input, narrowed)
   const working =
     operation.effect === 'read'

@@ -1,9 +1,16 @@
 import { z } from 'zod'
 import * as reach from '../../db/reach.ts'
 import type { TokenRow } from '../../db/schema.ts'
+import * as servers from '../../db/servers.ts'
 import * as tokens from '../../db/tokens.ts'
 import { rangesWithin } from '../domain/ip-range.ts'
-import { type AskedExpiry, daysAfter, expiryOf, permanentRefused } from '../domain/lifetime.ts'
+import {
+  type AskedExpiry,
+  daysAfter,
+  type ExpiryProblem,
+  expiryOf,
+  permanentRefused,
+} from '../domain/lifetime.ts'
 import { rulesWithin, type ToolRules } from '../domain/tool-rules.ts'
 import { may } from './actor.ts'
 import type { Context } from './context.ts'
@@ -12,13 +19,22 @@ import { AppError } from './errors.ts'
 /** A bound of its own that a dialect sets to lifetimes, in days; the policy narrows it and never widens it. */
 export const longest = z.object({ longest_days: z.int() })
 
+type Asked = AskedExpiry & { longest_days?: number | undefined }
+
+/** Refuses an end that no policy could allow; it takes the time alone, so the caller is judged later (mctx:auth:order:first). */
+export function refuseExpiry(asked: Asked, now: string): void {
+  const max_lifetime_days = asked.longest_days ?? null
+  const expiry = expiryOf(asked, { now, default_lifetime_days: 1, max_lifetime_days, own_end: null })
+  if ('problem' in expiry) throw badExpiry(expiry)
+}
+
 /**
  * The expiry of a token the caller makes or edits: within the policy and within the caller's own end. An operation whose
  * tokens never end by contract holds the permission for that itself, and says so.
  */
 export async function grantExpiry(
   ctx: Context,
-  asked: AskedExpiry & { longest_days?: number | undefined },
+  asked: Asked,
   permanent = may(ctx.actor, 'tokens:permanent'),
 ): Promise<string | null> {
   const settings = await ctx.settings()
@@ -26,10 +42,7 @@ export async function grantExpiry(
   const longest = Math.min(asked.longest_days ?? Infinity, settings.max_lifetime_days ?? Infinity)
   const max_lifetime_days = longest === Infinity ? null : longest
   const expiry = expiryOf(asked, { now: ctx.now, ...settings, max_lifetime_days, own_end })
-  if ('problem' in expiry) {
-    const reason = expiry.problem === permanentRefused ? { reason: 'max_lifetime_days' } : {}
-    throw new AppError('invalid_input', sentence(expiry.problem), { field: 'expires_at', ...reason })
-  }
+  if ('problem' in expiry) throw badExpiry(expiry)
   const { expires_at } = expiry
   if (expires_at === null && !permanent) {
     throw beyond('a token without an expiry needs the permission tokens:permanent')
@@ -38,6 +51,12 @@ export async function grantExpiry(
     throw beyond(`your own credential ends ${own_end}; what it makes may not live longer`)
   }
   return expires_at
+}
+
+function badExpiry({ problem, member, rule }: ExpiryProblem): AppError {
+  const reason = problem === permanentRefused ? { reason: 'max_lifetime_days' } : {}
+  const issues = [{ path: [member], code: 'out_of_range', message: rule }]
+  return new AppError('invalid_input', sentence(problem), { field: member, issues, ...reason })
 }
 
 /** The address list of a token the caller makes or edits: inside the caller's own, which is also the default. */
@@ -145,6 +164,15 @@ export async function refuseFurther(
     asked.servers?.some((one) => !servers.includes(one)) === true ||
     asked.groups?.some((one) => !groups.includes(one)) === true
   if (further) throw beyond('access must lie inside the reach of your own credential')
+}
+
+/** Refuses a user key servers outside its project, and tells nobody which of them exist (mctx:tokens:create:user-key). */
+export async function refuseOutside(ctx: Context, asked: readonly string[]): Promise<void> {
+  if (ctx.actor.kind !== 'user_key') return
+  const own = await servers.findMany(ctx.db, ctx.scope, asked)
+  const live = new Set(own.filter(({ deleted_at }) => deleted_at === null).map(({ id }) => id))
+  if (!asked.every((id) => live.has(id)))
+    throw beyond('access must lie inside the project of your own credential')
 }
 
 function ids(named: readonly reach.Named[]): string[] {

@@ -14,7 +14,14 @@ export interface Bounds {
   own_end: string | null
 }
 
-export type Expiry = { expires_at: string | null } | { problem: string }
+/** What is wrong with an expiry: a sentence, and the rule that one member of the input breaks, as the end of a sentence. */
+export interface ExpiryProblem {
+  problem: string
+  member: 'expires_at' | 'expires_in_days'
+  rule: string
+}
+
+export type Expiry = { expires_at: string | null } | ExpiryProblem
 
 const dayMs = 86_400_000
 
@@ -30,7 +37,7 @@ export const permanentRefused = 'Tokens without an expiry are not allowed here: 
 export function expiryOf(asked: AskedExpiry, bounds: Bounds): Expiry {
   const { now, max_lifetime_days, own_end } = bounds
   if (asked.expires_at !== undefined && asked.expires_in_days !== undefined) {
-    return { problem: 'give expires_at or expires_in_days, not both' }
+    return wrong('give expires_at or expires_in_days, not both', 'must not be given beside expires_in_days')
   }
   const latest = max_lifetime_days === null ? null : daysAfter(now, max_lifetime_days)
   const wanted =
@@ -38,12 +45,25 @@ export function expiryOf(asked: AskedExpiry, bounds: Bounds): Expiry {
   if (wanted === undefined) {
     return { expires_at: earliest(daysAfter(now, bounds.default_lifetime_days), latest, own_end) }
   }
-  if (wanted === null) return latest === null ? { expires_at: null } : { problem: permanentRefused }
-  if (wanted <= now) return { problem: 'the expiry must lie in the future' }
-  if (latest !== null && wanted > latest) {
-    return { problem: `a token may live ${max_lifetime_days} days at most here (setting max_lifetime_days)` }
+  if (wanted === null) {
+    return latest === null
+      ? { expires_at: null }
+      : wrong(permanentRefused, 'must be a time: max_lifetime_days is set')
   }
+  if (wanted <= now) return wrong('the expiry must lie in the future', 'must lie in the future')
+  if (latest !== null && wanted > latest) return tooLong(asked, max_lifetime_days)
   return { expires_at: wanted }
+}
+
+function tooLong({ expires_in_days }: AskedExpiry, most: number | null): ExpiryProblem {
+  const problem = `a token may live ${most} days at most here (setting max_lifetime_days)`
+  return expires_in_days === undefined
+    ? wrong(problem, `must lie at most ${most} days ahead`)
+    : { problem, member: 'expires_in_days', rule: `must be a whole number from 1 to ${most}` }
+}
+
+function wrong(problem: string, rule: string): ExpiryProblem {
+  return { problem, member: 'expires_at', rule }
 }
 
 function earliest(first: string, ...others: (string | null)[]): string {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { z } from 'zod'
+import { unauthenticated } from '../core/authenticate.ts'
 import type { Caller, Via } from '../core/context.ts'
 import { AppError } from '../core/errors.ts'
 import { invokeDialect, refuseUnpermitted } from '../core/invoke.ts'
@@ -90,6 +91,7 @@ async function answer(face: HttpFace, dialect: Dialect, exchange: Exchange): Pro
   try {
     const caller = await callerFrom(request, face, dialect.via, facts)
     facts.actor = 'id' in caller.actor ? caller.actor.id : null
+    await refusePredecessor(face, caller, exchange)
     const { route, params } = matching(exchange)
     const { status, body } = await answered(face, dialect, caller, { request, route, params })
     const finished = dialect.finish?.(body, momentOf(face, exchange)) ?? body
@@ -105,6 +107,24 @@ async function answer(face: HttpFace, dialect: Dialect, exchange: Exchange): Pro
 function momentOf(face: HttpFace, { request, facts }: Exchange): Moment {
   const now = new Date(face.core.clock()).toISOString()
   return { path: pathOf(request), requestId: facts.requestId, now, sent: bearerOf(request).sent }
+}
+
+/**
+ * A replaced secret is as good as none, before anything else of the request is judged; it reads its own token, and fetches
+ * the answer of the rotation that replaced it (security R44, R47).
+ */
+async function refusePredecessor(
+  face: HttpFace,
+  caller: Caller,
+  { request, found }: Exchange,
+): Promise<void> {
+  if (!('predecessor' in caller.actor && caller.actor.predecessor)) return
+  const operation = found.find(({ route }) => route.method === request.method)?.route.operation
+  if (operation?.permission === 'public') return
+  const open = operation?.effect === 'read' || request.headers['idempotency-key'] !== undefined
+  if (operation?.permitsSelf !== undefined && open) return
+  if (operation !== undefined) await refuseUnpermitted(face.core, caller, operation)
+  throw unauthenticated()
 }
 
 function matching({ request, found }: Exchange): Found {

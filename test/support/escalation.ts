@@ -306,7 +306,6 @@ export const attempts: Attempt[] = [
     'wholeProject',
     create_token,
     (cast) => ({ name: 'x', access: { servers: [cast.foreignServer] } }),
-    'not_found',
   ],
   [
     'a user key naming a group it may not see',

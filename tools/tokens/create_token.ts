@@ -23,6 +23,7 @@ import {
   grantRules,
   longest,
   notBefore,
+  refuseExpiry,
 } from '../../src/core/limits.ts'
 import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
@@ -64,6 +65,7 @@ export const create_token = operation({
   effect: 'create',
   retryable: true,
   target: (_, done) => done?.token.id,
+  check: refuseExpiry,
   async prepare(ctx, input) {
     const kind = await chooseDelivery(ctx, input.delivery)
     const { token_prefix } = await ctx.settings()

@@ -20,6 +20,7 @@ import {
   grantRules,
   longest,
   notBefore,
+  refuseExpiry,
   refuseWider,
 } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
@@ -53,15 +54,15 @@ export const update_token = operation({
   effect: 'change',
   idempotent: true,
   target: (input) => input.token_id,
+  check: refuseExpiry,
   async run(ctx, input) {
     refuseSelf(ctx, input.token_id)
+    const { expires_in_days, expires_at, allowed_ips, not_before, longest_days } = input
+    const asked = expires_in_days !== undefined || expires_at !== undefined
+    const granted = asked ? await grantExpiry(ctx, { expires_in_days, expires_at, longest_days }) : undefined
     const token = await changeableToken(ctx, input.token_id)
     await refuseWider(ctx, token)
-    const { expires_in_days, expires_at, allowed_ips, not_before } = input
-    const asked = expires_in_days !== undefined || expires_at !== undefined
-    const expiry = asked
-      ? await grantExpiry(ctx, { expires_in_days, expires_at, longest_days: input.longest_days })
-      : token.expires_at
+    const expiry = granted === undefined ? token.expires_at : granted
     if (input.access || allowed_ips !== undefined || not_before !== undefined) refuseExpired(ctx, token)
     const reach = await reachOf(ctx, input.access)
     const setReach = await resolveAccess(ctx, reach)

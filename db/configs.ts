@@ -32,6 +32,18 @@ export async function findNamed(db: Db, scope: Scope, name: string): Promise<Con
     .executeTakeFirst()
 }
 
+/** The configuration that is assigned to a live project. */
+export async function findOfProject(db: Db, scope: Scope, projectId: string): Promise<ConfigRow | undefined> {
+  return db
+    .selectFrom('configs')
+    .innerJoin('projects', 'projects.config_id', 'configs.id')
+    .selectAll('configs')
+    .where('projects.id', '=', projectId)
+    .where('projects.deleted_at', 'is', null)
+    .where(ownProjects(scope))
+    .executeTakeFirst()
+}
+
 export async function update(
   db: Db,
   id: string,

@@ -92,6 +92,13 @@ export async function removeMember(db: Db, projectId: string, userId: string): P
   return removed.numDeletedRows > 0n
 }
 
+/** The names of these projects, deleted ones too. */
+export async function namesOf(db: Db, ids: readonly string[]): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db.selectFrom('projects').select(['id', 'name']).where('id', 'in', ids).execute()
+  return new Map(rows.map(({ id, name }) => [id, name]))
+}
+
 /** How many members each project has that the scope may know of; a project without any is not in it. */
 export async function memberCounts(
   db: Db,

@@ -7,6 +7,7 @@ import type { NewToken, Schema, TokenRow, TokenTable } from './schema.ts'
 import { ownTokens, type Scope } from './scope.ts'
 
 export interface TokenFilter {
+  kind?: 'access' | 'user_key' | undefined
   status?: readonly ('active' | 'disabled' | 'expired' | 'revoked')[] | undefined
   group_id?: string | undefined
   /** In any of these; at least one. */
@@ -55,6 +56,24 @@ export async function findNamed(db: Db, scope: Scope, name: string): Promise<Tok
     .execute()
 }
 
+/** Up to two user keys that are not revoked, by id, by shown prefix or by the digest of the secret. */
+export async function findUserKeys(
+  db: Db,
+  scope: Scope,
+  by: { id?: string; prefix?: string; secret_hash?: Buffer },
+): Promise<TokenRow[]> {
+  let query = db.selectFrom('tokens').selectAll()
+  if (by.id !== undefined) query = query.where('tokens.id', '=', by.id)
+  if (by.prefix !== undefined) query = query.where('prefix', '=', by.prefix)
+  if (by.secret_hash !== undefined) query = query.where('secret_hash', '=', by.secret_hash)
+  return query
+    .where('kind', '=', 'user_key')
+    .where('revoked_at', 'is', null)
+    .where(ownTokens(scope))
+    .limit(2)
+    .execute()
+}
+
 /** Changes a token that is not revoked; `guard.generation` makes it compare-and-swap. Undefined = it did not match. */
 export async function update(
   db: Db,
@@ -76,7 +95,7 @@ export async function update(
 /** Revokes live tokens, remembers their digests, and answers the rows: one token, or all of an owner or a project. */
 export async function revoke(
   db: Db,
-  which: { id?: string; owner_id?: string; project_id?: string },
+  which: { id?: string; owner_id?: string; project_id?: string; kind?: 'user_key'; of_members?: true },
   scope: Scope,
   now: string,
 ): Promise<TokenRow[]> {
@@ -88,6 +107,12 @@ export async function revoke(
   if (which.id !== undefined) query = query.where('tokens.id', '=', which.id)
   if (which.owner_id !== undefined) query = query.where('owner_id', '=', which.owner_id)
   if (which.project_id !== undefined) query = query.where('project_id', '=', which.project_id)
+  if (which.kind !== undefined) query = query.where('kind', '=', which.kind)
+  if (which.of_members) {
+    query = query.where('owner_id', 'in', (is) =>
+      is.selectFrom('project_members').select('user_id').whereRef('project_id', '=', 'tokens.project_id'),
+    )
+  }
   const rows = await query.returningAll().execute()
   await remember(
     db,
@@ -124,6 +149,7 @@ function filtered(db: Db, scope: Scope, filter: TokenFilter, now: string) {
   let query = db.selectFrom('tokens').where(ownTokens(scope))
   const { status, group_id, server_id, text, expires_before, unused_since } = filter
   if (filter.project_id !== undefined) query = query.where('project_id', '=', filter.project_id)
+  if (filter.kind !== undefined) query = query.where('tokens.kind', '=', filter.kind)
   if (filter.owner_id !== undefined) query = query.where('owner_id', '=', filter.owner_id)
   if (expires_before !== undefined) query = query.where('expires_at', '<', expires_before)
   if (unused_since !== undefined) {

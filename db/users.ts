@@ -39,6 +39,13 @@ export async function findByEmail(db: Db, scope: Scope, email: string): Promise<
     .executeTakeFirst()
 }
 
+/** The e-mails of these users, deleted ones too. */
+export async function emailsOf(db: Db, ids: readonly string[]): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db.selectFrom('users').select(['id', 'email']).where('id', 'in', ids).execute()
+  return new Map(rows.map(({ id, email }) => [id, email]))
+}
+
 /** Changes a user who is not deleted. */
 export async function update(
   db: Db,

@@ -91,6 +91,8 @@ const matrix: Record<string, Row> = {
   set_server_guardrails: admins,
   remove_config_server: admins,
   remove_config_servers: admins,
+  generate_user_key: operators,
+  revoke_user_keys: operators,
   list_users: readers,
   get_user: readers,
   create_user: admins,

@@ -59,9 +59,11 @@ import { update_token } from './tokens/update_token.ts'
 import { validate_token } from './tokens/validate_token.ts'
 import { create_user } from './users/create_user.ts'
 import { delete_user } from './users/delete_user.ts'
+import { generate_user_key } from './users/generate_user_key.ts'
 import { get_user } from './users/get_user.ts'
 import { list_users } from './users/list_users.ts'
 import { reset_password } from './users/reset_password.ts'
+import { revoke_user_keys } from './users/revoke_user_keys.ts'
 import { update_user } from './users/update_user.ts'
 
 const tokens = {
@@ -134,6 +136,8 @@ const users = {
   update_user,
   reset_password,
   delete_user,
+  generate_user_key,
+  revoke_user_keys,
 }
 
 const system = {

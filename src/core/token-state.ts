@@ -16,9 +16,13 @@ export async function findToken(ctx: Context, id: string): Promise<TokenRow> {
 /** The token in scope, refused if it is revoked: nothing about a revoked token changes any more. */
 export async function changeableToken(ctx: Context, id: string): Promise<TokenRow> {
   const token = await findToken(ctx, id)
-  if (token.revoked_at !== null)
-    throw dead('revoked', 'The token is revoked, which is final. Create a new one.', id)
+  refuseRevoked(token)
   return token
+}
+
+export function refuseRevoked({ id, revoked_at }: TokenRow): void {
+  if (revoked_at === null) return
+  throw dead('revoked', 'The token is revoked, which is final. Create a new one.', id)
 }
 
 /** Refuses a user key that would change itself: its limits are set by others (security R15). */

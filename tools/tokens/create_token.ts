@@ -112,7 +112,7 @@ export const create_token = operation({
     })
     const reaching = asked.groups?.length || asked.servers?.length
     const token =
-      reaching || input.show ? await showOneWidely(ctx, row, input.show) : showUnreaching(ctx, row)
+      reaching || input.show ? await showOneWidely(ctx, row, input.show) : await showUnreaching(ctx, row)
     return { token, delivery: await handOver(ctx, row.id, secret, kind) }
   },
   async deliver(ctx, done) {

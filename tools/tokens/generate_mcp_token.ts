@@ -77,7 +77,7 @@ export const generate_mcp_token = operation({
     return {
       user,
       project: { ...project, environments: environments.map(shown) },
-      token: showUnreaching(ctx, row),
+      token: await showUnreaching(ctx, row),
       secret,
       public_url: (await ctx.settings()).public_url,
     }

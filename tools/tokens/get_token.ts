@@ -1,11 +1,15 @@
 import { z } from 'zod'
+import * as configs from '../../db/configs.ts'
+import type { TokenRow } from '../../db/schema.ts'
 import * as tokens from '../../db/tokens.ts'
 import { isSelf } from '../../src/core/actor.ts'
+import type { Context } from '../../src/core/context.ts'
 import { AppError, notFound } from '../../src/core/errors.ts'
 import { idOrName } from '../../src/core/fields.ts'
 import { idsOnly } from '../../src/core/found.ts'
 import { operation } from '../../src/core/operation.ts'
-import { tokenView } from '../../src/core/views/token.ts'
+import { onlyUserKey, targetToken } from '../../src/core/user-keys.ts'
+import { showToken, tokenView } from '../../src/core/views/token.ts'
 import { showOneWidely, widely, wideToken } from '../../src/core/views/wide-token.ts'
 
 export const get_token = operation({
@@ -15,12 +19,16 @@ export const get_token = operation({
     'Shows one token in full: status, reach, addresses, expiry, last use, predecessor in its grace; never its secret. Takes an id or an exact name. Use list_magic_tokens to search, and validate_token to ask whether it would open a certain server.',
   input: z.strictObject({ token_id: idOrName('token', 'Token') }),
   output: z.object({ token: tokenView }),
-  dialect: { input: widely, output: wideToken },
+  dialect: {
+    input: widely.extend(onlyUserKey.shape),
+    output: wideToken.extend({ config: z.object({ id: z.string(), name: z.string() }).nullable() }),
+  },
   permission: 'tokens:read',
   effect: 'read',
-  target: (input) => input.token_id,
+  target: (input, done) => done?.token.id ?? input.token_id,
   permitsSelf: (actor, input) => isSelf(actor, input.token_id),
   async run(ctx, input) {
+    if (input.kind !== undefined) return ofUserKey(ctx, await targetToken(ctx, input))
     const byId = await tokens.find(ctx.db, ctx.scope, input.token_id)
     const found = byId
       ? [byId]
@@ -37,3 +45,9 @@ export const get_token = operation({
     return { token: await showOneWidely(ctx, row, input.show) }
   },
 })
+
+/** A user key with the configuration whose servers it opens. */
+async function ofUserKey(ctx: Context, row: TokenRow) {
+  const config = await configs.findOfProject(ctx.db, ctx.scope, row.project_id ?? '')
+  return { token: await showToken(ctx, row), config: config ? { id: config.id, name: config.name } : null }
+}

@@ -4,6 +4,8 @@ import type { Context } from '../../src/core/context.ts'
 import { cursor, id, limit, order, time } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
 import { complete, cut, pageOf, windowed, windowFlags, windowOf } from '../../src/core/paging.ts'
+import { findProject } from '../../src/core/project-state.ts'
+import { findUser } from '../../src/core/user-state.ts'
 import { paging } from '../../src/core/views/named.ts'
 import { shortTokenView, tokenView } from '../../src/core/views/token.ts'
 import { showWidely, widely, wideTokenView } from '../../src/core/views/wide-token.ts'
@@ -40,6 +42,7 @@ export const list_magic_tokens = operation({
       ...complete.shape,
       ...windowed.shape,
       ...widely.shape,
+      kind: z.enum(['access', 'user_key']),
       group_ids: z.array(z.string()).min(1),
       usable_on: z.array(z.string()).min(1),
     }),
@@ -48,7 +51,8 @@ export const list_magic_tokens = operation({
   short: z.object({ tokens: z.array(shortTokenView), ...paging }),
   permission: 'tokens:read',
   effect: 'read',
-  async run(ctx, input) {
+  async run(ctx, asked) {
+    const input = asked.kind === undefined ? asked : { ...asked, ...(await existing(ctx, asked)) }
     if (input.window !== undefined) return listWindow(ctx, { ...input, window: input.window })
     const found = await tokens.list(ctx.db, ctx.scope, input, pageOf(input), ctx.now)
     const { rows, next_cursor } = cut(found, input, (row) => row.id)
@@ -56,6 +60,14 @@ export const list_magic_tokens = operation({
     return { tokens: await showWidely(ctx, rows, input.show), next_cursor, total }
   },
 })
+
+/** A dialect that lists one kind names owners and projects that must be there, by e-mail and name where its contract says so. */
+async function existing(ctx: Context, { owner_id, project_id }: tokens.TokenFilter) {
+  return {
+    ...(owner_id === undefined ? {} : { owner_id: (await findUser(ctx, owner_id)).id }),
+    ...(project_id === undefined ? {} : { project_id: (await findProject(ctx, project_id)).id }),
+  }
+}
 
 type Asked = Parameters<typeof windowOf>[0] & tokens.TokenFilter & Partial<z.output<typeof widely>>
 

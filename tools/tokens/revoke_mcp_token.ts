@@ -27,6 +27,6 @@ export const revoke_mcp_token = operation({
     }
     const [revoked] = await tokens.revoke(ctx.db, { id: token.id }, ctx.scope, ctx.now)
     ctx.note({ changed: revoked !== undefined })
-    return { token: showUnreaching(ctx, revoked ?? token), changed: revoked !== undefined }
+    return { token: await showUnreaching(ctx, revoked ?? token), changed: revoked !== undefined }
   },
 })

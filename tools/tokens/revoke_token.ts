@@ -3,7 +3,7 @@ import * as links from '../../db/links.ts'
 import * as tokens from '../../db/tokens.ts'
 import { id } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
-import { findToken } from '../../src/core/token-state.ts'
+import { onlyUserKey, targetToken } from '../../src/core/user-keys.ts'
 import { shortTokenView, tokenView } from '../../src/core/views/token.ts'
 import { showOneWidely, widely, wideToken } from '../../src/core/views/wide-token.ts'
 
@@ -15,13 +15,13 @@ export const revoke_token = operation({
   input: z.strictObject({ token_id: id('token', 'Token to revoke') }),
   output: z.object({ token: tokenView, changed: z.boolean() }),
   short: z.object({ token: shortTokenView, changed: z.boolean() }),
-  dialect: { input: widely, output: wideToken },
+  dialect: { input: widely.extend(onlyUserKey.shape), output: wideToken },
   permission: 'tokens:write',
   effect: 'destroy',
   idempotent: true,
-  target: (input) => input.token_id,
+  target: (input, done) => done?.token.id ?? input.token_id,
   async run(ctx, input) {
-    const token = await findToken(ctx, input.token_id)
+    const token = await targetToken(ctx, input)
     const [revoked] = await tokens.revoke(ctx.db, { id: token.id }, ctx.scope, ctx.now)
     await links.endOf(ctx.db, [token.id])
     ctx.note({ changed: revoked !== undefined })

@@ -7,7 +7,8 @@ import { id, idempotencyKey } from '../../src/core/fields.ts'
 import { refuseWider, requireLifetime } from '../../src/core/limits.ts'
 import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
-import { findToken, raced, runningToken } from '../../src/core/token-state.ts'
+import { raced, runningToken } from '../../src/core/token-state.ts'
+import { onlyUserKey, targetToken } from '../../src/core/user-keys.ts'
 import { shortTokenView, tokenView } from '../../src/core/views/token.ts'
 import { showOneWidely, widely, wideToken } from '../../src/core/views/wide-token.ts'
 
@@ -31,22 +32,23 @@ export const rotate_token = operation({
   }),
   output: z.object({ token: tokenView, delivery: deliveryView }),
   short: z.object({ token: shortTokenView, delivery: deliveryView }),
-  dialect: { input: widely, output: wideToken },
+  dialect: { input: widely.extend(onlyUserKey.shape), output: wideToken },
   permission: 'tokens:write',
   effect: 'change',
   retryable: true,
-  target: (input) => input.token_id,
+  target: (input, done) => done?.token.id ?? input.token_id,
   permitsSelf: (actor, input) => isSelf(actor, input.token_id),
   async prepare(ctx, input) {
     const kind = await chooseDelivery(ctx, input.delivery)
     const { token_prefix } = await ctx.settings()
     const { actor } = ctx
     const self = isSelf(actor, input.token_id) && 'generation' in actor
-    const generation = self ? actor.generation : (await findToken(ctx, input.token_id)).generation
-    return { kind, generation, ...newSecret(ctx.keys, token_prefix) }
+    const { id, generation } = self ? actor : await targetToken(ctx, input)
+    return { kind, id, generation, ...newSecret(ctx.keys, token_prefix) }
   },
-  async run(ctx, input, { kind, generation, secret, columns }) {
-    const token = await runningToken(ctx, input.token_id)
+  async run(ctx, input, { kind, id, generation, secret, columns }) {
+    // By the id that was read with the generation: a secret or a prefix is another one after a rotation in between.
+    const token = await runningToken(ctx, id)
     await refuseWider(ctx, token)
     await requireLifetime(ctx, token.expires_at)
     const until = new Date(Date.parse(ctx.now) + input.grace_seconds * 1_000).toISOString()

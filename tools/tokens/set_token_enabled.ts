@@ -3,7 +3,8 @@ import * as tokens from '../../db/tokens.ts'
 import { id } from '../../src/core/fields.ts'
 import { refuseWider } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
-import { raced, refuseSelf, runningToken } from '../../src/core/token-state.ts'
+import { raced, refuseExpired, refuseRevoked, refuseSelf } from '../../src/core/token-state.ts'
+import { onlyUserKey, targetToken } from '../../src/core/user-keys.ts'
 import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
 
 export const set_token_enabled = operation({
@@ -17,13 +18,16 @@ export const set_token_enabled = operation({
   }),
   output: z.object({ token: tokenView, changed: z.boolean() }),
   short: z.object({ token: shortTokenView, changed: z.boolean() }),
+  dialect: { input: onlyUserKey },
   permission: 'tokens:write',
   effect: 'change',
   idempotent: true,
-  target: (input) => input.token_id,
+  target: (input, done) => done?.token.id ?? input.token_id,
   async run(ctx, input) {
-    refuseSelf(ctx, input.token_id)
-    const token = await runningToken(ctx, input.token_id)
+    const token = await targetToken(ctx, input)
+    refuseSelf(ctx, token.id)
+    refuseRevoked(token)
+    refuseExpired(ctx, token)
     // To switch off is everybody's who may write; to switch on gives reach.
     if (input.enabled) await refuseWider(ctx, token)
     const enabled = input.enabled ? 1 : 0

@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import * as projects from '../../../db/projects.ts'
 import * as reach from '../../../db/reach.ts'
 import type { TokenRow } from '../../../db/schema.ts'
+import * as users from '../../../db/users.ts'
 import { redacted } from '../../domain/secret.ts'
 import { toolRulesSchema } from '../../domain/tool-rules.ts'
 import { statusOfToken } from '../../domain/verdict.ts'
@@ -27,7 +29,9 @@ export const tokenView = z.object({
   last4: z.string(),
   secret_redacted: z.string(),
   owner_id: z.string().nullable(),
+  owner_email: z.string().nullable(),
   project_id: z.string().nullable(),
+  project_name: z.string().nullable(),
   access,
   allowed_ips: z.array(z.string()).nullable().describe('null = any address.'),
   not_before: isoTime.nullable(),
@@ -40,6 +44,8 @@ export const tokenView = z.object({
   last_used_at: isoTime.nullable(),
   last_used_ip: z.string().nullable(),
   use_count: z.int(),
+  disabled_at: isoTime.nullable().describe('When it was last switched off.'),
+  enabled_at: isoTime.nullable().describe('When it was last switched on again.'),
   rotated_at: isoTime.nullable(),
   created_at: isoTime,
   created_by: z.string().nullable(),
@@ -67,20 +73,40 @@ export type TokenView = z.input<typeof tokenView>
 type Shown = Pick<Context, 'db' | 'now'>
 type Named = z.input<typeof named>[]
 
-/** Shows rows with what they reach; two queries for any number of tokens. */
+/** Shows rows with what they reach and whose they are; four queries at most for any number of tokens. */
 export async function showTokens(ctx: Shown, rows: readonly TokenRow[]): Promise<TokenView[]> {
   const ids = rows.map((row) => row.id)
   const groups = await reach.groupsOf(ctx.db, ids)
   const servers = await reach.serversOf(ctx.db, ids)
-  return rows.map((row) => show(row, ctx.now, groups.get(row.id) ?? [], servers.get(row.id) ?? []))
+  const belongs = await belonging(ctx, rows)
+  return rows.map((row) => ({
+    ...show(row, ctx.now, groups.get(row.id) ?? [], servers.get(row.id) ?? []),
+    ...belongs(row),
+  }))
 }
 
-/** Shows a token that names no group and no server; asks nothing. */
-export function showUnreaching(ctx: Shown, row: TokenRow): TokenView {
-  return show(row, ctx.now, [], [])
+/** Shows a token that names no group and no server; asks for the names of its owner and project alone. */
+export async function showUnreaching(ctx: Shown, row: TokenRow): Promise<TokenView> {
+  const belongs = await belonging(ctx, [row])
+  return { ...show(row, ctx.now, [], []), ...belongs(row) }
 }
 
-function show(row: TokenRow, now: string, groups: Named, servers: Named): TokenView {
+/** The names behind owners and projects. */
+async function belonging({ db }: Shown, rows: readonly TokenRow[]) {
+  const ids = (member: 'owner_id' | 'project_id') => [
+    ...new Set(rows.map((row) => row[member]).filter((id) => id !== null)),
+  ]
+  const emails = await users.emailsOf(db, ids('owner_id'))
+  const names = await projects.namesOf(db, ids('project_id'))
+  return ({ owner_id, project_id }: TokenRow) => ({
+    owner_email: emails.get(owner_id ?? '') ?? null,
+    project_name: names.get(project_id ?? '') ?? null,
+  })
+}
+
+type Bare = Omit<TokenView, 'owner_email' | 'project_name'>
+
+function show(row: TokenRow, now: string, groups: Named, servers: Named): Bare {
   const { all_servers, secret_hash: _, previous_hash: __, previous_until, previous_used_at, ...rest } = row
   const graced = previous_until !== null && now < previous_until && row.revoked_at === null
   return {

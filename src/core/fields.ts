@@ -45,7 +45,7 @@ const blanksKept = clean('line')
   .refine((value) => !looksLikeId(value.trim()), 'must not look like an id')
 
 /** What a dialect gives of a thing that other faces check more strictly: the name as it is, metadata as JSON text. */
-export const exactTexts = z.object({ name: blanksKept, metadata_text: z.string().max(262_144) })
+export const exactTexts = z.object({ name: blanksKept, metadata_text: z.string().max(300_000) })
 
 /** Metadata as it is stored: text, so that it reads back exactly as it was sent; undefined = not given. */
 export function metadataText(asked: {

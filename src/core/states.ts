@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
-/** What a dialect says of things that leave a tombstone: which of the two it wants, possibly neither. */
-export const states = z.object({ states: z.array(z.enum(['active', 'deleted'])) })
+/** What a dialect says of things that leave a tombstone: which of the two it wants, possibly neither; text of any length. */
+export const states = z.object({ states: z.array(z.enum(['active', 'deleted'])), text: z.string().min(1) })
 
 /** The filter of a list: whether deleted, and nothing at all where no state is wanted. */
 export function stateFilter(

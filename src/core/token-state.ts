@@ -60,36 +60,60 @@ export function raced(id: string): AppError {
   })
 }
 
-/** Answers the ids once each, refusing unknown and deleted groups, and all of them to callers who may not see groups. */
-export async function existingGroups(ctx: Context, ids: readonly string[]): Promise<string[]> {
-  const [first] = ids
-  if (first !== undefined && !may(ctx.actor, 'groups:read'))
-    throw notFound('group', first, 'list_groups shows the ids.')
-  return existing(ids, await groups.findMany(ctx.db, ids), 'group', 'list_groups shows the ids.')
+interface Members {
+  groups?: readonly string[] | undefined
+  servers?: readonly string[] | undefined
 }
 
-/** Answers the ids once each, refusing servers that are unknown, deleted or out of scope. */
-export async function existingServers(ctx: Context, ids: readonly string[]): Promise<string[]> {
-  return existing(
-    ids,
-    await servers.findMany(ctx.db, ctx.scope, ids),
-    'server',
-    'list_servers shows the ids.',
-  )
-}
-
-function existing(
-  ids: readonly string[],
-  rows: { id: string; deleted_at: string | null }[],
-  entity: string,
-  next: string,
-): string[] {
-  const known = new Map(rows.map((row) => [row.id, row]))
-  for (const id of ids) {
-    const row = known.get(id)
-    if (row === undefined) throw notFound(entity, id, next)
-    if (row.deleted_at !== null)
-      throw new AppError('gone', `That ${entity} is deleted. ${next}`, { entity, id })
+/**
+ * Answers the ids once each, refusing first what is unknown or out of scope, groups also to callers who may not see them,
+ * and then what is deleted.
+ */
+export async function existingMembers(
+  ctx: Context,
+  asked: Members,
+): Promise<{ groups: string[] | undefined; servers: string[] | undefined }> {
+  const foundGroups = asked.groups && (await groupsNamed(ctx, asked.groups))
+  const foundServers =
+    asked.servers && known('server', asked.servers, await servers.findMany(ctx.db, ctx.scope, asked.servers))
+  return {
+    groups: foundGroups && alive('group', foundGroups),
+    servers: foundServers && alive('server', foundServers),
   }
-  return [...new Set(ids)]
+}
+
+/** As `existingMembers`, of groups alone. */
+export async function existingGroups(ctx: Context, ids: readonly string[]): Promise<string[]> {
+  return (await existingMembers(ctx, { groups: ids })).groups ?? []
+}
+
+/** As `existingMembers`, of servers alone. */
+export async function existingServers(ctx: Context, ids: readonly string[]): Promise<string[]> {
+  return (await existingMembers(ctx, { servers: ids })).servers ?? []
+}
+
+interface Mortal {
+  id: string
+  deleted_at: string | null
+}
+
+async function groupsNamed(ctx: Context, ids: readonly string[]): Promise<Mortal[]> {
+  return known('group', ids, may(ctx.actor, 'groups:read') ? await groups.findMany(ctx.db, ids) : [])
+}
+
+function known(entity: 'group' | 'server', ids: readonly string[], rows: Mortal[]): Mortal[] {
+  const byId = new Map(rows.map((row) => [row.id, row]))
+  return [...new Set(ids)].map((id) => {
+    const row = byId.get(id)
+    if (row === undefined) throw notFound(entity, id, `list_${entity}s shows the ids.`)
+    return row
+  })
+}
+
+function alive(entity: 'group' | 'server', rows: Mortal[]): string[] {
+  for (const { id, deleted_at } of rows) {
+    const next = `list_${entity}s shows the ids.`
+    if (deleted_at !== null) throw new AppError('gone', `That ${entity} is deleted. ${next}`, { entity, id })
+  }
+  return rows.map(({ id }) => id)
 }

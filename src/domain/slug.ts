@@ -8,14 +8,17 @@ const suffixDigits = 'abcdefghijklmnopqrstuvwxyz0123456789'
  * enkrypt:servers:object:slug).
  */
 export function slugOf(name: string | null): string {
-  if (name === null || name === '') return 'server'
-  return name.toLowerCase().replace(/[^a-z0-9]/gu, '-')
+  return name === null || name === '' ? 'server' : dashed(name)
 }
 
 /**
- * The slug of a group: that of its name, `-` and 6 random characters a-z0-9 (metorial:groups:object:slug).
+ * The slug of a group: its name in the same way, `-` and 6 random characters a-z0-9 (metorial:groups:object:slug).
  */
 export function groupSlug(name: string): string {
   const suffix = Array.from({ length: 6 }, () => suffixDigits.charAt(randomInt(suffixDigits.length)))
-  return `${slugOf(name)}-${suffix.join('')}`
+  return `${dashed(name)}-${suffix.join('')}`
+}
+
+function dashed(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/gu, '-')
 }

@@ -14,7 +14,7 @@ import { withIdempotencyKey } from '../http/idempotency-key.ts'
 import { boundsOf } from '../http/limits.ts'
 import type { Family, RawRoute } from '../http/server.ts'
 import type { HttpFace } from '../http/types.ts'
-import { listedQuery } from './query.ts'
+import { listedQuery, soughtBy } from './query.ts'
 import type { Ask, Route } from './route.ts'
 
 /** What a refusal is worded with. */
@@ -25,6 +25,8 @@ export interface Moment {
   now: string
   /** A credential was sent (security R33). */
   sent: boolean
+  /** It had the form of one: `Bearer` and one word. */
+  formed: boolean
 }
 
 /** One of the REST dialects: its routes, and how it reads a body and words a refusal. */
@@ -69,7 +71,13 @@ export function familyOf(dialect: Dialect, clock: () => number): Family {
   return {
     owns: dialect.owns,
     refusal: (error, requestId, path) =>
-      dialect.word(error, { path, requestId, now: new Date(clock()).toISOString(), sent: false }),
+      dialect.word(error, {
+        path,
+        requestId,
+        now: new Date(clock()).toISOString(),
+        sent: false,
+        formed: false,
+      }),
   }
 }
 
@@ -106,7 +114,8 @@ async function answer(face: HttpFace, dialect: Dialect, exchange: Exchange): Pro
 
 function momentOf(face: HttpFace, { request, facts }: Exchange): Moment {
   const now = new Date(face.core.clock()).toISOString()
-  return { path: pathOf(request), requestId: facts.requestId, now, sent: bearerOf(request).sent }
+  const { sent, secret } = bearerOf(request)
+  return { path: pathOf(request), requestId: facts.requestId, now, sent, formed: secret !== undefined }
 }
 
 /**
@@ -196,9 +205,9 @@ function patternOf(path: string): RegExp {
   return new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}$`)
 }
 
-/** Each parameter decoded once; one that cannot be is looked up as it stands, and is not found. */
+/** Each parameter decoded once; one that cannot be, or that no store can hold, is looked up all the same and not found. */
 function decoded(params: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(params).map(([name, text]) => [name, once(text)]))
+  return Object.fromEntries(Object.entries(params).map(([name, text]) => [name, soughtBy(once(text))]))
 }
 
 function once(text: string): string {

@@ -23,6 +23,7 @@ describe('metorial:servers:object:slug', () => {
 describe('metorial:groups:object:slug', () => {
   it('adds six random characters a-z0-9 to the slug of the name', () => {
     expect(groupSlug('Weather')).toMatch(/^weather-[a-z0-9]{6}$/)
+    expect(groupSlug('')).toMatch(/^-[a-z0-9]{6}$/)
     expect(new Set(Array.from({ length: 100 }, () => groupSlug('x'))).size).toBe(100)
   })
 })

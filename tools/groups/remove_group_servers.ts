@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import * as groups from '../../db/groups.ts'
+import { anyIds } from '../../src/core/access.ts'
 import { id, idList } from '../../src/core/fields.ts'
 import { live } from '../../src/core/found.ts'
 import { refuseBound } from '../../src/core/limits.ts'
@@ -16,6 +17,7 @@ export const remove_group_servers = operation({
     server_ids: idList('server', 'Server id').describe('Servers to take out of it.'),
   }),
   output: z.object({ group: groupView, changed: z.boolean() }),
+  dialect: { input: z.object({ server_ids: anyIds }) },
   permission: 'groups:write',
   effect: 'change',
   idempotent: true,

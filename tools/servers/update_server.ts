@@ -45,7 +45,7 @@ export const update_server = operation({
 async function refuseTaken(ctx: Context, { id, config_id }: ServerRow, name: string | null): Promise<void> {
   if (config_id === null) return
   const problem =
-    name === null
+    name === null || name === ''
       ? 'A server of a configuration needs a name.'
       : (await servers.findInConfig(ctx.db, config_id, name)) &&
         'Another server of the same configuration has this name.'

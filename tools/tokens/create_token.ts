@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import * as tokens from '../../db/tokens.ts'
-import { access, accessColumns, resolveAccess } from '../../src/core/access.ts'
+import { access, accessColumns, anyAccess, resolveAccess } from '../../src/core/access.ts'
 import { actorId } from '../../src/core/actor.ts'
 import { chooseDelivery, deliver, delivery, deliveryView, handOver } from '../../src/core/delivery.ts'
 import {
@@ -59,7 +59,10 @@ export const create_token = operation({
     idempotency_key: idempotencyKey.optional(),
   }),
   output,
-  dialect: { input: longest.extend(widely.shape).extend(exactTexts.shape), output: wideToken },
+  dialect: {
+    input: longest.extend(widely.shape).extend(exactTexts.shape).extend({ access: anyAccess }),
+    output: wideToken,
+  },
   short: z.object({ token: shortTokenView, delivery: deliveryView }),
   permission: 'tokens:write',
   effect: 'create',

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import * as reach from '../../db/reach.ts'
 import * as tokens from '../../db/tokens.ts'
+import { anyIds } from '../../src/core/access.ts'
 import { id, idList } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
 import { raced, refuseSelf, runningToken } from '../../src/core/token-state.ts'
@@ -18,7 +19,7 @@ export const remove_groups = operation({
   }),
   output: z.object({ token: tokenView, changed: z.boolean() }),
   short: z.object({ token: shortTokenView, changed: z.boolean() }),
-  dialect: { input: widely, output: wideToken },
+  dialect: { input: widely.extend({ group_ids: anyIds }), output: wideToken },
   permission: 'tokens:write',
   effect: 'change',
   idempotent: true,

@@ -5,10 +5,10 @@ import { exactName } from '../../core/fields.ts'
 import { type Route, to } from '../route.ts'
 import { group, groupOf, listOf, pageOf } from './objects.ts'
 import { groupQuery, placeOf } from './query.ts'
-import { readers, texts, textsOf, writers } from './tokens.ts'
+import { ids, readers, texts, textsOf, writers } from './tokens.ts'
 
 const one = { answer: group, output: ({ group }: { group: Parameters<typeof groupOf>[0] }) => groupOf(group) }
-const serverIds = z.object({ magic_mcp_server_ids: z.array(z.string().max(150)) })
+const serverIds = z.object({ magic_mcp_server_ids: ids })
 
 /** The states a query asks for; `archived` is none of ours and matches nothing. */
 export function statesOf(asked: readonly ('active' | 'archived' | 'deleted')[] | undefined) {

@@ -1,25 +1,24 @@
 import { z } from 'zod'
 import { AppError } from '../../core/errors.ts'
+import { everyValue, soughtBy } from '../query.ts'
+import { decodeCursor } from './cursor.ts'
 
 /** All values of a query by name: `k=a&k=b`, `k[]=a&k[]=b` and `k[0]=a&k[1]=b` mean the same (metorial:tokens:list:array-encodings). */
 export function readQuery(search: string): Record<string, string[]> {
-  const values: Record<string, string[]> = Object.create(null)
-  for (const [written, value] of new URLSearchParams(search)) {
-    const name = written.replace(/\[\d*\]$/, '')
-    values[name] = [...(values[name] ?? []), value]
-  }
-  return values
+  return everyValue(search, (written) => written.replace(/\[\d*\]$/, ''))
 }
 
 const one = z.array(z.string()).length(1)
 const text = one.transform(([value]) => value ?? '')
+const row = text.transform(soughtBy)
+const search = text.refine((value) => !value.includes('\0'), 'holds NUL')
 const whole = text
   .refine((value) => /^\d{1,9}$/.test(value), 'must be a whole number')
   .transform(Number)
   .pipe(z.int().min(1).max(100))
 
 /** An id that is empty is ignored; one that does not exist matches nothing. */
-const ids = z.array(z.string()).transform((all) => all.filter((id) => id !== ''))
+const ids = z.array(z.string()).transform((all) => all.filter((id) => id !== '').map(soughtBy))
 
 /** One of these words, given once. */
 function word<const Words extends readonly [string, ...string[]]>(words: Words) {
@@ -28,8 +27,8 @@ function word<const Words extends readonly [string, ...string[]]>(words: Words) 
 
 const place = {
   limit: whole.optional().describe('1 to 100, default 20.'),
-  after: text.optional().describe('Rows behind this id.'),
-  before: text.optional().describe('Rows directly in front of this id.'),
+  after: row.optional().describe('Rows behind this id.'),
+  before: row.optional().describe('Rows directly in front of this id.'),
   cursor: text.optional(),
   order: word(['asc', 'desc']).optional().describe('By id; default asc.'),
 }
@@ -44,7 +43,7 @@ export const tokenQuery = z.object({
 
 const states = z.array(z.enum(['active', 'archived', 'deleted'])).optional()
 
-export const groupQuery = z.object({ ...place, status: states, search: text.optional() })
+export const groupQuery = z.object({ ...place, status: states, search: search.optional() })
 
 export const serverQuery = z.object({ ...groupQuery.shape, magic_mcp_group_id: ids.optional() })
 
@@ -61,30 +60,9 @@ export function someOf(all: string[] | undefined): string[] | undefined {
   return all === undefined || all.length === 0 ? undefined : all
 }
 
-const digits = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
-const pair = z.tuple([z.enum(['after', 'before']), z.string().max(200)])
-
-/** `cur_` and the bytes of `["after","<id>"]` as one number in base 62 (metorial:tokens:list:cursor). */
 function fromCursor(cursor: string | undefined): { after?: string; before?: string } {
   if (cursor === undefined) return {}
-  const [, body] = /^cur_([0-9a-zA-Z]{1,400})$/.exec(cursor) ?? []
-  if (body === undefined) throw broken()
-  const number = [...body].reduce((sum, digit) => sum * 62n + BigInt(digits.indexOf(digit)), 0n)
-  const hex = number.toString(16)
-  const found = pair.safeParse(parsed(Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex').toString()))
-  if (!found.success) throw broken()
-  const [side, id] = found.data
-  return { [side]: id }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-function broken(): AppError {
-  return new AppError('invalid_input', 'Invalid cursor format', { entity: 'query', reason: 'invalid_cursor' })
+  const place = decodeCursor(cursor)
+  if (place !== undefined) return { [place.side]: soughtBy(place.id) }
+  throw new AppError('invalid_input', 'Invalid cursor format', { entity: 'query', reason: 'invalid_cursor' })
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { tools } from '../../../tools/index.ts'
 import { AppError } from '../../core/errors.ts'
 import { description, exactName } from '../../core/fields.ts'
+import { soughtBy } from '../query.ts'
 import { type Route, to } from '../route.ts'
 import { listOf, pageOf, token, tokenOf } from './objects.ts'
 import { placeOf, someOf, tokenQuery } from './query.ts'
@@ -14,6 +15,13 @@ export const metadata = z
     (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
     'Expected an object',
   )
+  .refine(finite, 'holds a number beyond the range of JSON numbers')
+
+/** Without a number that has become infinite while it was read, and could not be given back. */
+function finite(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value)
+  return typeof value !== 'object' || value === null || Object.values(value).every(finite)
+}
 
 export const texts = { description: description.optional(), metadata: metadata.optional() }
 
@@ -34,7 +42,11 @@ export function textsOf(body: {
 export const readers = 'groups:read'
 export const writers = 'groups:write'
 
-const ids = z.array(z.string().max(150))
+/** An id of a thing; what is none is looked for all the same, and not found. */
+const id = z.string().transform(soughtBy)
+
+/** Ids of members. */
+export const ids = z.array(id)
 const show = { show: 'members' as const }
 const grace_seconds = z.int().min(0).max(86_400)
 const one = { answer: token, output: ({ token }: { token: Parameters<typeof tokenOf>[0] }) => tokenOf(token) }
@@ -87,22 +99,19 @@ export const tokenRoutes: Route[] = [
       ...texts,
       group_ids: ids.optional(),
       magic_mcp_group_ids: ids.optional(),
-      magic_mcp_server_id: z.string().max(150).optional(),
-      magic_mcp_endpoint_id: z.string().max(150).optional(),
+      magic_mcp_server_id: id.optional(),
+      magic_mcp_endpoint_id: id.optional(),
     }),
     fixed: { ...show, expires_at: null },
     input: ({ body }) => {
       const groups = [...new Set([...(body.group_ids ?? []), ...(body.magic_mcp_group_ids ?? [])])]
       const { magic_mcp_server_id: server, magic_mcp_endpoint_id: endpoint } = body
-      const servers = [
-        ...(endpoint === undefined ? [] : [noEndpoint(endpoint)]),
-        ...(server === undefined ? [] : [server]),
-      ]
-      const explicit = groups.length + servers.length > 0
+      const servers = server === undefined ? [] : [server]
+      const reach = groups.length + servers.length > 0 ? { servers, groups } : { all_servers: true }
       return {
         ...textsOf(body),
         name: body.name,
-        access: explicit ? { servers, groups } : { all_servers: true },
+        access: endpoint === undefined ? reach : { servers: [noEndpoint(endpoint)] },
       }
     },
     answer: token,

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { AppError, type ErrorCode, type Issue } from '../../core/errors.ts'
+import { secretPattern } from '../../domain/secret.ts'
 import type { Answer } from '../../http/answer.ts'
 import { nativeError } from '../../http/errors.ts'
 import type { Moment } from '../dialect.ts'
@@ -24,19 +25,15 @@ const unread: Record<string, string> = {
 }
 
 /** An error as clients of Metorial read it (metorial:wire:error:*). */
-export function word(error: AppError, { requestId, sent }: Moment): Answer {
-  const { headers } = nativeError(error, requestId, sent)
+export function word(error: AppError, { requestId, formed }: Moment): Answer {
+  const { allow: _, ...headers } = nativeError(error, requestId, formed).headers
   const { status, ...told } = said(error)
   const wait = error.code === 'rate_limited' ? { 'retry-after': patience(headers) } : {}
-  return {
-    status,
-    body: { object: 'error', ok: false, status, ...told },
-    headers: error.code === 'forbidden' ? {} : { ...headers, ...wait },
-  }
+  return { status, body: { object: 'error', ok: false, status, ...told }, headers: { ...headers, ...wait } }
 }
 
 /** Clients sleep for it, so it is short (metorial:wire:rate-limit:retry-after). */
-function patience(headers: Record<string, string>): string {
+function patience(headers: Record<string, string | undefined>): string {
   return String(Math.min(5, Math.max(1, Number(headers['retry-after'] ?? 5))))
 }
 
@@ -59,7 +56,8 @@ function said(error: AppError): Said {
   const entity = entities[error.entity ?? ''] ?? error.entity
   const thing = {
     ...(entity === undefined ? {} : { entity }),
-    ...(error.id === undefined ? {} : { id: error.id }),
+    // A caller may have put a secret where an id belongs.
+    ...(error.id === undefined || error.id.search(secretPattern) !== -1 ? {} : { id: error.id }),
   }
   const requested = `The requested ${entity ?? 'thing'} could not be found.`
   if (code === 'unsupported' && reason === 'method') return unknownRoute
@@ -75,7 +73,8 @@ function said(error: AppError): Said {
   if (code === 'gone') return { status: 410, code: 'gone', message: `This ${entity} is deleted.`, ...thing }
   if (code === 'already_done')
     return { status: 409, code: 'already_done', message, entity: kindOf(error.id), ...thing }
-  if (reason in unread) return { status: 400, code: 'bad_request', message, reason: unread[reason] ?? reason }
+  if (code !== 'conflict' && reason in unread)
+    return { status: 400, code: 'bad_request', message, reason: unread[reason] ?? reason }
   if (code === 'invalid_input') return invalidData(error)
   if (code === 'too_large') return tooLarge(reason, message)
   return fixed[code] ?? { status: 409, code: 'conflict', message }

@@ -73,7 +73,7 @@ export async function projectsOf(db: Db, scope: Scope, ids: readonly string[]) {
   return db
     .selectFrom('project_members')
     .innerJoin('projects', 'projects.id', 'project_members.project_id')
-    .select(['project_members.user_id', 'projects.id', 'projects.name'])
+    .select(['project_members.user_id', 'projects.id', 'projects.name', 'projects.created_at'])
     .where('project_members.user_id', 'in', ids)
     .where('projects.deleted_at', 'is', null)
     .where(ownProjects(scope))

@@ -14,6 +14,7 @@ import type { Logger } from './log.ts'
 import { mcpRoutes } from './mcp/http.ts'
 import { mcpFamily } from './mcp/http-refusals.ts'
 import { dialectRoutes, familyOf } from './rest/dialect.ts'
+import { enkrypt } from './rest/enkrypt/dialect.ts'
 import { gassapi } from './rest/gassapi/dialect.ts'
 import { generateFamily, generateRoute } from './rest/gassapi/generate.ts'
 import { mctx } from './rest/mctx/dialect.ts'
@@ -65,7 +66,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     root.route('/', healthRoutes(face))
     root.route('/', revealRoutes(face))
     root.route('/mcp', mcp.app)
-    const dialects = [gassapi, mctx, metorial(() => (url ?? '').replace(/\/$/, ''))]
+    const dialects = [gassapi, enkrypt, mctx, metorial(() => (url ?? '').replace(/\/$/, ''))]
     const server = await openServer({
       ...options,
       face,

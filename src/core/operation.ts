@@ -20,6 +20,13 @@ export type Beside<S extends Shape, Way extends 'input' | 'output'> = keyof S['s
 /** What `run` and `prepare` are given. */
 export type Given<I extends Shape, F extends Shape = Nothing> = z.output<I> & Beside<F, 'output'>
 
+/** What a dialect gets: a member of its own schema stands in the place of the operation's. */
+export type Told<O extends Shape, G extends Shape> = keyof G['shape'] extends never
+  ? z.output<O>
+  : Omit<z.output<O>, keyof z.output<G>> &
+      Pick<z.output<G>, keyof z.output<G> & keyof z.output<O>> &
+      Partial<Omit<z.output<G>, keyof z.output<O>>>
+
 /** What `run` answers. */
 export type Made<O extends Shape, G extends Shape = Nothing> = z.input<O> & Beside<G, 'input'>
 

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { Actor } from '../core/actor.ts'
 import type { AppError } from '../core/errors.ts'
-import type { AnyOperation, Beside, Operation } from '../core/operation.ts'
+import type { AnyOperation, Beside, Operation, Told } from '../core/operation.ts'
 import type { Permission } from '../core/permissions.ts'
 
 /** What a request to a route brings, each part parsed by the route's own schema. */
@@ -61,9 +61,9 @@ interface Differences<
     ask: { params: Record<Names<Line>, string> } & { body: Parsed<B>; query: Parsed<Q> },
   ): z.input<I> & Beside<F, 'input'>
   answer: A
-  output(out: z.output<O> & Beside<G, 'output'>): z.input<A>
+  output(out: Told<O, G>): z.input<A>
   /** 200 without; several are told apart by the output. */
-  status?: number | ((out: z.output<O> & Beside<G, 'output'>) => number)
+  status?: number | ((out: Told<O, G>) => number)
   statuses?: readonly number[]
   error?(error: AppError, actor: Actor): AppError
 }

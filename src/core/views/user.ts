@@ -21,7 +21,9 @@ export const userView = z.object({
 /** Shows rows with their projects and counts of keys; two queries for any number of users. */
 export async function showUsers(ctx: Pick<Context, 'db' | 'scope'>, rows: readonly UserRow[]) {
   const ids = rows.map((row) => row.id)
-  const memberships = new Map<string, { id: string; name: string }[]>(ids.map((id) => [id, []]))
+  const memberships = new Map<string, { id: string; name: string; created_at: string }[]>(
+    ids.map((id) => [id, []]),
+  )
   for (const { user_id, ...project } of await users.projectsOf(ctx.db, ctx.scope, ids))
     memberships.get(user_id)?.push(project)
   const counts = await tokens.countUserKeys(ctx.db, ctx.scope, ids)

@@ -1,0 +1,27 @@
+import { z } from 'zod'
+import { AppError } from '../../core/errors.ts'
+import { name } from '../../core/fields.ts'
+
+/** The body of a route that takes none. */
+export const empty = z.strictObject({})
+
+/** A new name; blanks around it do not count (enkrypt:wire:name:rules). */
+export const newName = z
+  .string()
+  .transform((text) => text.trim())
+  .pipe(name)
+
+/** A configuration, project or user by id or name, as it stands in a body. */
+export const identifier = z.string().min(1).max(300)
+
+export const search = z.strictObject({ search_term: z.string().max(200) })
+
+/** One of two spellings of the same thing; both and neither are refused (enkrypt:client:openapi:aliases). */
+export function oneOf(body: Record<string, string | undefined>): string {
+  const names = Object.keys(body)
+  const [given, another] = Object.values(body).filter((value) => value !== undefined)
+  if (given !== undefined && another === undefined) return given
+  throw new AppError('invalid_input', `Give exactly one of ${names.join(' and ')}.`, {
+    field: names[0] ?? '',
+  })
+}

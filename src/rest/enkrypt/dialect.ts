@@ -1,0 +1,21 @@
+import type { Dialect } from '../dialect.ts'
+import type { Route } from '../route.ts'
+import { configRoutes } from './configs.ts'
+import { keyRoutes } from './keys.ts'
+import { serverRoutes } from './servers.ts'
+import { userRoutes } from './users.ts'
+import { ofUserKey, word } from './words.ts'
+
+const routes: Route[] = [...configRoutes, ...serverRoutes, ...userRoutes, ...keyRoutes]
+
+/** The REST API of the Enkrypt Secure MCP Gateway, for its clients as they are (docs/contracts/enkrypt.md). */
+export const enkrypt: Dialect = {
+  via: 'enkrypt',
+  title: 'Enkrypt secure MCP gateway',
+  owns: (path) => path === '/api/v1' || path.startsWith('/api/v1/'),
+  routes: routes.map((route) => ({
+    ...route,
+    error: (error, actor) => ofUserKey(route.error(error, actor), actor),
+  })),
+  word,
+}

@@ -24,6 +24,19 @@ export async function takeHead(db: Db, engine: Engine): Promise<Head> {
   return head
 }
 
+/** The end of the chain as it is now; nobody is kept from moving it. */
+export async function head(db: Db): Promise<Head> {
+  const [found] = await selectHead(db, [])
+  if (found === undefined) throw new Error('the trail has no head')
+  return found
+}
+
+/** True if the trail has a row of this number with this link of the chain. */
+export async function holds(db: Db, { seq, row_hmac }: Pick<Head, 'seq' | 'row_hmac'>): Promise<boolean> {
+  const row = await db.selectFrom('audit').select('row_hmac').where('seq', '=', seq).executeTakeFirst()
+  return row?.row_hmac.equals(row_hmac) === true
+}
+
 /** Appends rows behind the head this transaction holds. */
 export async function append(db: Db, key: Buffer, head: Head, rows: NewAuditRow[]): Promise<void> {
   let { seq, row_hmac } = head

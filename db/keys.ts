@@ -35,19 +35,22 @@ export async function isTaken(db: Db, digest: Buffer): Promise<boolean> {
 
 /** The ids of up to two admin keys of the instance that could be used now. */
 export async function usableAdmins(db: Db, now: string): Promise<string[]> {
-  const rows = await db
-    .selectFrom('tokens')
-    .select('id')
-    .where('kind', '=', 'management')
+  return (await usable(db, now).limit(2).execute()).map((row) => row.id)
+}
+
+/** All admin keys of the instance that could be used now. */
+export async function allUsableAdmins(db: Db, now: string): Promise<TokenRow[]> {
+  return usable(db, now).execute()
+}
+
+function usable(db: Db, now: string) {
+  return management(db)
     .where('role', '=', 'admin')
     .where('project_id', 'is', null)
     .where('revoked_at', 'is', null)
     .where('enabled', '=', 1)
     .where((is) => is.or([is('not_before', 'is', null), is('not_before', '<=', now)]))
     .where((is) => is.or([is('expires_at', 'is', null), is('expires_at', '>', now)]))
-    .limit(2)
-    .execute()
-  return rows.map((row) => row.id)
 }
 
 /** True if the instance ever had an admin key. */

@@ -14,6 +14,11 @@ export interface Store {
   read: Db
   /** Runs `work` in one write transaction; a busy store is waited for up to 5 s, then `StoreUnavailable`. */
   write<T>(work: (db: Db) => Promise<T>): Promise<T>
+  /**
+   * Runs `work` in one read transaction on a connection of its own, so that nobody waits for it; it is ended after
+   * `longest` ms, because it keeps old pages alive (security R58).
+   */
+  snapshot<T>(work: (db: Db) => Promise<T>, longest?: number): Promise<T>
   /** Prepares a query whose parameters are `slot(0)`, `slot(1)`, … on a connection nothing else uses. */
   prepare<Row>(build: (db: Db) => { compile(): CompiledQuery<Row> }): Prepared<Row>
   /** A number that differs after every commit by anybody, where the store has one that costs nothing. */

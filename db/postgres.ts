@@ -5,6 +5,7 @@ import { migrate, schemaVersion, storedVersion } from './migrate.ts'
 import type { Prepared, Store, StoreOptions } from './open.ts'
 import { binder } from './prepare.ts'
 import type { Schema } from './schema.ts'
+import { inTime } from './snapshot.ts'
 
 /** int8 as a number: every integer we store is far below 2^53. */
 const types = {
@@ -18,15 +19,17 @@ interface Pool {
   queue: number
   /** Bounds a server that accepts and never answers, ms (security R18). */
   answer: number
+  /** How long the server works on one statement, ms. */
+  statement?: number
 }
 
-function pool(url: string, { max, queue, answer }: Pool): pg.Pool {
+function pool(url: string, { max, queue, answer, statement = 5_000 }: Pool): pg.Pool {
   const made = new pg.Pool({
     connectionString: url,
     max,
     types: types as pg.CustomTypesConfig,
     connectionTimeoutMillis: queue,
-    statement_timeout: 5_000,
+    statement_timeout: statement,
     query_timeout: answer,
     idle_in_transaction_session_timeout: 10_000,
     application_name: 'tokenwright',
@@ -58,6 +61,15 @@ export async function openPostgres({ location }: StoreOptions): Promise<Store> {
     engine: 'postgres',
     read,
     write: (work) => write.transaction().execute(work),
+    async snapshot(work, longest) {
+      const own = kysely(pool(location, { max: 1, queue: 5_000, answer: 31_000, statement: 30_000 }))
+      try {
+        const transaction = own.transaction().setIsolationLevel('repeatable read').setAccessMode('read only')
+        return await transaction.execute((db) => inTime(work(db), longest))
+      } finally {
+        await own.destroy()
+      }
+    },
     prepare(build) {
       names += 1
       return prepared(lookups, `tokenwright_${names}`, build(read).compile())

@@ -8,6 +8,7 @@ import { migrate, schemaVersion, storedVersion } from './migrate.ts'
 import type { Db, Prepared, Store, StoreOptions } from './open.ts'
 import { binder } from './prepare.ts'
 import type { Schema } from './schema.ts'
+import { inTime } from './snapshot.ts'
 
 type Handle = Database.Database
 
@@ -33,6 +34,18 @@ export async function openSqlite({ location, busyTimeout }: StoreOptions): Promi
         await beginImmediate(db)
         return finish(db, work)
       }),
+    async snapshot(work, longest) {
+      sameFile()
+      const own = kysely(connect(location, busyTimeout, true))
+      try {
+        return await own.connection().execute(async (db) => {
+          await sql`begin`.execute(db)
+          return inTime(work(db), longest)
+        })
+      } finally {
+        await own.destroy()
+      }
+    },
     prepare: (build) => prepared(lookups, build(read).compile(), sameFile),
     version: versionOf(lookups, sameFile),
     async ping() {
@@ -40,9 +53,10 @@ export async function openSqlite({ location, busyTimeout }: StoreOptions): Promi
       lookups.prepare('select seq from audit_head').get()
     },
     async close() {
-      await write.destroy()
       await read.destroy()
       lookups.close()
+      // Last, because only a writer can put the log into the file and remove it.
+      await write.destroy()
     },
   }
 }

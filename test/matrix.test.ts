@@ -109,6 +109,10 @@ const matrix: Record<string, Row> = {
   generate_mcp_token: signedIn,
   revoke_mcp_token: signedIn,
   describe_credential: row({ access: 'yes', predecessor: 'yes', user_key: 'yes', admin: 'no' }),
+  check_health: readers,
+  create_backup: admins,
+  restore_backup: admins,
+  reset_system: admins,
   redeem_link: row(Object.fromEntries(callers.map((caller) => [caller, 'yes']))),
 }
 
@@ -141,6 +145,7 @@ function actorOf(caller: (typeof callers)[number]): Actor {
 /** The least input that the schema takes, with every id pointing at `id`. */
 function leastInput(operation: AnyOperation, id: string): Record<string, unknown> {
   if (operation.name === 'validate_token') return { token: 'x' }
+  if (operation.name === 'restore_backup') return { input_file: 'none.json' }
   const beyondSchema: Record<string, object> = {
     update_config_server: { description: 'x' },
     set_server_guardrails: { input: {} },
@@ -157,6 +162,7 @@ function leastInput(operation: AnyOperation, id: string): Record<string, unknown
     group_ids: [],
     server_ids: [],
     environment: 'x',
+    confirm: true,
     runs: { command: 'x' },
   }
   const input: Record<string, unknown> = { ...beyondSchema[operation.name] }

@@ -38,10 +38,14 @@ import { delete_server } from './servers/delete_server.ts'
 import { get_server } from './servers/get_server.ts'
 import { list_servers } from './servers/list_servers.ts'
 import { update_server } from './servers/update_server.ts'
+import { check_health } from './system/check_health.ts'
+import { create_backup } from './system/create_backup.ts'
 import { create_management_key } from './system/create_management_key.ts'
 import { get_settings } from './system/get_settings.ts'
 import { list_management_keys } from './system/list_management_keys.ts'
 import { redeem_link } from './system/redeem_link.ts'
+import { reset_system } from './system/reset_system.ts'
+import { restore_backup } from './system/restore_backup.ts'
 import { revoke_management_key } from './system/revoke_management_key.ts'
 import { update_settings } from './system/update_settings.ts'
 import { add_groups } from './tokens/add_groups.ts'
@@ -148,6 +152,10 @@ const system = {
   list_management_keys,
   revoke_management_key,
   verify_audit,
+  check_health,
+  create_backup,
+  restore_backup,
+  reset_system,
   generate_mcp_token,
   revoke_mcp_token,
   describe_credential,
@@ -199,7 +207,8 @@ export const toolsets: Record<string, Toolset> = {
     operations: Object.values(users),
   },
   system: {
-    about: 'What is kept from models: management keys, settings, one-time links and the proof of the trail.',
+    about:
+      'The instance itself: a health check; kept from models are its keys, settings, links, backups and the proof of the trail.',
     default: false,
     operations: Object.values(system),
   },

@@ -47,14 +47,24 @@ export async function runOperation(
   given: Given,
   input: object,
 ): Promise<unknown> {
+  const output = await callOperation(world, operation, given, input)
+  printAnswer(world.terminal, operation, output, given['json'] === true)
+  return output
+}
+
+/** Checks, asks where something is lost for good, runs and answers the output. */
+export async function callOperation(
+  world: World,
+  operation: AnyOperation,
+  given: Given,
+  input: object,
+): Promise<unknown> {
   const parsed = parseInput(operation, input)
   if (operation.effect === 'destroy' && given['yes'] !== true)
     await agree(world, operation, operation.target?.(parsed))
   const session = await world.connect(processFlagsOf(world, given))
   try {
-    const output = await session.call(operation, input)
-    printAnswer(world.terminal, operation, output, given['json'] === true)
-    return output
+    return await session.call(operation, input)
   } finally {
     await session.close()
   }

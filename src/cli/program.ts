@@ -2,10 +2,12 @@ import { Command } from 'commander'
 import { toolsets } from '../../tools/index.ts'
 import { offered } from './catalog.ts'
 import { auditCommands } from './commands/audit.ts'
+import { backupCommand } from './commands/backup.ts'
 import { claimCommand } from './commands/claim.ts'
 import { clientConfigCommand } from './commands/client-config.ts'
 import { generateMcpTokenCommand } from './commands/generate-mcp-token.ts'
 import { keyCommands } from './commands/key.ts'
+import { restoreCommand } from './commands/restore.ts'
 import { settingsCommands } from './commands/settings.ts'
 import { flagOf, operationCommand } from './operation-command.ts'
 import { addProcessFlags, processFlagsOf } from './process-flags.ts'
@@ -45,6 +47,8 @@ export function program(world: World): Command {
   keyCommands(root, world)
   settingsCommands(root, world)
   auditCommands(root, world)
+  backupCommand(root, world)
+  restoreCommand(root, world)
   claimCommand(root, world)
   generateMcpTokenCommand(root, world)
   for (const [name, set] of Object.entries(toolsets)) {

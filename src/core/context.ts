@@ -52,6 +52,8 @@ export interface Context extends Omit<Caller, 'client'> {
   verifier: Verifier
   host: Host
   newId(kind: IdKind): string
+  /** Reads the store as it is at one moment, beside everybody else; not inside of a transaction. */
+  snapshot<T>(work: (db: Db) => Promise<T>): Promise<T>
   /** Adds a row to the trail in the same transaction. */
   record(event: Event): void
   /** Adds facts to the operation's own audit row; never a secret. */

@@ -1,11 +1,12 @@
+import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { type FileHandle, lstat, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { scanJson } from '../domain/json-scan.ts'
 import type { Host } from './context.ts'
 import { AppError } from './errors.ts'
-import { makePrivateFolder, writePrivately } from './private-file.ts'
+import { type Content, makePrivateFolder, writePrivately } from './private-file.ts'
 
 /** Bytes of the largest document that is read. */
 const largest = 16 * 1024 * 1024
@@ -17,15 +18,26 @@ export const fileName = z
   .refine((name) => name !== '.' && name !== '..', 'must be a bare file name')
 
 /** Writes a document into `exports/`, private to its user, in the place of an older one (security R4, R35). */
-export async function writeExport({ dataDir }: Host, name: string, content: string): Promise<void> {
+export async function writeExport({ dataDir }: Host, name: string, content: Content): Promise<void> {
   const folder = join(dataDir, 'exports')
   await makePrivateFolder(folder)
-  await writePrivately(join(folder, name), content)
+  await writePrivately(join(folder, name), content).catch((error: NodeJS.ErrnoException) => {
+    if (!inTheWay.has(error.code ?? '')) throw error
+    throw new AppError('conflict', 'In the exports folder there is a folder of that name.', {
+      entity: 'file',
+    })
+  })
 }
 
+const inTheWay = new Set(['EISDIR', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR'])
+
 /** The JSON document of that name in `exports/`; plain files only, no links. Throws `not_found`, `invalid_input`, `too_large`. */
-export async function readExport({ dataDir }: Host, name: string): Promise<unknown> {
-  const bytes = await bytesOf(join(dataDir, 'exports', name))
+export async function readExport(host: Host, name: string, most = largest): Promise<unknown> {
+  const bytes = await withExport(host, name, async (file) => {
+    if ((await file.stat()).size > most)
+      throw new AppError('too_large', `The file is larger than ${most} bytes.`)
+    return file.readFile()
+  })
   if (scanJson(bytes, { depth: 32, members: Number.POSITIVE_INFINITY }) !== 'ok') throw unreadable()
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
@@ -34,22 +46,30 @@ export async function readExport({ dataDir }: Host, name: string): Promise<unkno
   }
 }
 
-async function bytesOf(path: string): Promise<Buffer> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') {
-        throw new AppError('not_found', 'There is no file of that name in the exports folder.', {
-          entity: 'file',
-        })
-      }
-      throw unreadable()
-    },
-  )
+/** SHA-256 of the file of that name in `exports/`, however large it is. */
+export function exportDigest(host: Host, name: string): Promise<string> {
+  return withExport(host, name, async (file) => {
+    const hash = createHash('sha256')
+    for await (const piece of file.createReadStream({ autoClose: false })) hash.update(piece)
+    return hash.digest('hex')
+  })
+}
+
+async function withExport<T>({ dataDir }: Host, name: string, work: (file: FileHandle) => Promise<T>) {
+  const folder = join(dataDir, 'exports')
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+  const file = await lstat(folder)
+    // O_NOFOLLOW looks at the last part of a path only.
+    .then((found) => (found.isDirectory() ? open(join(folder, name), flags) : Promise.reject(unreadable())))
+    .catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw unreadable()
+      throw new AppError('not_found', 'There is no file of that name in the exports folder.', {
+        entity: 'file',
+      })
+    })
   try {
-    const found = await file.stat()
-    if (!found.isFile()) throw unreadable()
-    if (found.size > largest) throw new AppError('too_large', `The file is larger than ${largest} bytes.`)
-    return await file.readFile()
+    if (!(await file.stat()).isFile()) throw unreadable()
+    return await work(file)
   } finally {
     await file.close()
   }

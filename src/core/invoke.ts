@@ -241,6 +241,7 @@ function context(core: Core, caller: Caller, db: Db, at: number, seq: number): C
       made += 1
       return makeId(kind, at, seq, made)
     },
+    snapshot: (work) => core.store.snapshot(work),
     record: () => undefined,
     note: () => undefined,
     deny: () => undefined,

@@ -22,18 +22,19 @@ export class StartRefused extends Error {
   }
 }
 
-const factName = 'master_fingerprint'
+/** The fact of the store that names its master key by fingerprint. */
+export const masterFact = 'master_fingerprint'
 
 /**
  * The master key of this store: from `given` (TOKENWRIGHT_SECRET), else from `<dataDir>/secret.key`, which the first
  * start makes. A store that knows another key, or whose key is gone, refuses the start (security R3).
  */
 export async function loadMaster(store: Store, dataDir: string, given: string | undefined): Promise<Buffer> {
-  const known = await meta.get(store.read, factName)
+  const known = await meta.get(store.read, masterFact)
   const path = join(dataDir, 'secret.key')
   const master = given === undefined ? fromFile(path, known === undefined) : fromEnvironment(given)
   const ours = fingerprint(master)
-  const stands = known ?? (await store.write((db) => meta.setOnce(db, factName, ours)))
+  const stands = known ?? (await store.write((db) => meta.setOnce(db, masterFact, ours)))
   if (stands !== ours) {
     const source = given === undefined ? 'secret.key' : 'TOKENWRIGHT_SECRET'
     throw new StartRefused(

@@ -10,8 +10,11 @@ export async function makePrivateFolder(path: string): Promise<void> {
   await chmod(path, 0o700)
 }
 
+/** Text, or pieces of one. */
+export type Content = string | AsyncIterable<string>
+
 /** Writes a file only its user can read: temporary file, fsync, rename; a link of the same name is replaced (R4). */
-export async function writePrivately(path: string, content: string): Promise<void> {
+export async function writePrivately(path: string, content: Content): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const draft = await draftPrivately(path)
   try {
@@ -24,7 +27,7 @@ export async function writePrivately(path: string, content: string): Promise<voi
 /** A file only its user can read that has no name yet. */
 export interface PrivateDraft {
   /** Fills it and puts it in its place, of whatever is there but a folder. */
-  keep(path: string, content: string): Promise<void>
+  keep(path: string, content: Content): Promise<void>
   /** Removes it, unless it was kept. */
   drop(): Promise<void>
 }
@@ -35,7 +38,8 @@ export async function draftPrivately(beside: string): Promise<PrivateDraft> {
   const file = await open(temporary, 'wx', 0o600)
   return {
     async keep(path, content) {
-      await file.writeFile(content)
+      for await (const piece of typeof content === 'string' ? [content] : content)
+        await file.appendFile(piece)
       await file.sync()
       await file.close()
       await chmod(temporary, 0o600)

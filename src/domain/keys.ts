@@ -9,6 +9,8 @@ export interface Keys {
   /** For fingerprints of the values of servers. */
   values: Buffer
   idempotency: Buffer
+  /** For the checksum of backups. */
+  backup: Buffer
 }
 
 /** HKDF-SHA-256 of the master key, one label for each key; the labels are part of the stored format. */
@@ -20,6 +22,7 @@ export function deriveKeys(master: Buffer): Keys {
     env: derive(master, 'env', 32),
     values: derive(master, 'values', 32),
     idempotency: derive(master, 'idempotency', 32),
+    backup: derive(master, 'backup', 32),
   }
 }
 

@@ -1,0 +1,113 @@
+import { timingSafeEqual } from 'node:crypto'
+import { setImmediate as turn } from 'node:timers/promises'
+import { type Backup, backupForm, rowProblem, startChecksum } from '../domain/backup.ts'
+import { backupTableNames, columnsOf, formOf } from '../domain/backup-tables.ts'
+import { guardrailPolicy } from '../domain/guardrail-policy.ts'
+import type { Context } from './context.ts'
+import { AppError } from './errors.ts'
+
+const rowsAtOnce = 500
+
+/**
+ * The backup that a document is: made under this master key, unchanged since, and whole. Throws `invalid_input` and
+ * `conflict`, both before anything is changed (security R56, R57).
+ */
+export async function checkBackup(
+  { keys }: Pick<Context, 'keys'>,
+  document: unknown,
+  master: string,
+): Promise<Backup> {
+  const backup = formed(document)
+  if (backup.master !== master) throw otherMaster()
+  await checkSum(backup, keys.backup)
+  await checkRows(backup)
+  await checkReferences(backup)
+  return backup
+}
+
+function formed(document: unknown): Backup {
+  const parsed = backupForm.safeParse(document)
+  if (!parsed.success) throw noBackup('It is no backup of this program, or one of another version.')
+  const backup = parsed.data as unknown as Backup
+  for (const name of backupTableNames) {
+    if (backup.tables[name].columns.join() !== columnsOf(name).join())
+      throw noBackup(`The columns of its table ${name} are not those of this version.`)
+  }
+  return backup
+}
+
+async function checkSum(backup: Backup, key: Buffer): Promise<void> {
+  const sum = startChecksum(key, backup)
+  for (const name of backupTableNames) {
+    const { columns, rows } = backup.tables[name]
+    sum.table(name, columns)
+    await each(rows, (row) => sum.row(row))
+  }
+  if (timingSafeEqual(Buffer.from(sum.end()), Buffer.from(backup.checksum))) return
+  throw noBackup('It was changed after it was made: its checksum does not fit.')
+}
+
+async function checkRows({ tables }: Backup): Promise<void> {
+  for (const name of backupTableNames) {
+    await each(tables[name].rows, (row) => {
+      const problem = rowProblem(name, row)
+      if (problem !== undefined) throw noBackup(`It holds what this version cannot store: ${problem}.`)
+    })
+  }
+  const { columns, rows } = tables.servers
+  const sides = ['input_guardrails', 'output_guardrails'].map((name) => columns.indexOf(name))
+  await each(rows, (row) => {
+    if (sides.every((at) => isPolicy(String(row[at])))) return
+    throw noBackup('A server in it has a guardrail policy that this version does not know.')
+  })
+}
+
+function isPolicy(text: string): boolean {
+  try {
+    return guardrailPolicy.safeParse(JSON.parse(text)).success
+  } catch {
+    return false
+  }
+}
+
+/** Each row that is named by another is there. */
+async function checkReferences({ tables }: Backup): Promise<void> {
+  const known = new Map<string, Set<unknown>>()
+  for (const name of backupTableNames) {
+    const { columns, rows } = tables[name]
+    for (const [column, target] of Object.entries(formOf(name).references)) {
+      const [at, ids] = [columns.indexOf(column), known.get(target)]
+      await each(rows, (row) => {
+        if (row[at] === null || ids?.has(row[at])) return
+        throw noBackup(`A row of ${name} names one of ${target} that is not in it.`)
+      })
+    }
+    if (formOf(name).key.length > 1) continue
+    const ids = new Set<unknown>()
+    await each(rows, (row) => ids.add(row[0]))
+    known.set(name, ids)
+  }
+}
+
+/** Goes through rows and lets others have their turn in between. */
+async function each<Row>(rows: readonly Row[], work: (row: Row) => unknown): Promise<void> {
+  for (let from = 0; from < rows.length; from += rowsAtOnce) {
+    for (const row of rows.slice(from, from + rowsAtOnce)) work(row)
+    await turn()
+  }
+}
+
+function noBackup(why: string): AppError {
+  return new AppError('invalid_input', `This backup cannot be restored. ${why}`, {
+    field: 'data',
+    reason: 'backup',
+  })
+}
+
+function otherMaster(): AppError {
+  return new AppError(
+    'conflict',
+    'This backup was made under another master key. Start this instance with the secret.key, or the TOKENWRIGHT_SECRET, of the one that made it.',
+    { entity: 'backup', reason: 'other_master' },
+  )
+}

@@ -1,0 +1,108 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { type Row, rowOf } from '../../db/backup.ts'
+import * as keys from '../../db/keys.ts'
+import { clear, insert } from '../../db/restore.ts'
+import * as revocations from '../../db/revocations.ts'
+import type { TokenRow } from '../../db/schema.ts'
+import type { Backup, Cell } from '../domain/backup.ts'
+import { type BackupTable, backupTableNames } from '../domain/backup-tables.ts'
+import type { Context } from './context.ts'
+
+/** How many rows are made ready at once. */
+const rowsAtOnce = 500
+
+/** What lives after a restore, by kind of thing. */
+export type Restored = Record<
+  'users' | 'projects' | 'configs' | 'servers' | 'groups' | 'tokens' | 'user_keys' | 'management_keys',
+  number
+>
+
+/** Empties the instance but for the keys that go on working; answers those (security R15). */
+export async function clearInstance(ctx: Context): Promise<TokenRow[]> {
+  const kept = await keptKeys(ctx)
+  await clear(
+    ctx.db,
+    kept.map(({ id }) => id),
+  )
+  return kept
+}
+
+/** The calling key; a caller at the command line has none, so there it is every admin key that works now. */
+async function keptKeys({ db, actor, now }: Context): Promise<TokenRow[]> {
+  if (actor.kind !== 'management') return keys.allUsableAdmins(db, now)
+  const own = await keys.find(db, {}, actor.id)
+  return own === undefined ? [] : [own]
+}
+
+/** Puts a checked backup in the place of what is there; secrets that were ended on purpose stay dead (security R57). */
+export async function restore(
+  ctx: Context,
+  { tables }: Backup,
+): Promise<{ restored: Restored; revoked_since: number }> {
+  const kept = await clearInstance(ctx)
+  const restored = { ...nothing }
+  let revoked_since = 0
+  for (const name of backupTableNames) {
+    const { rows } = tables[name]
+    for (let from = 0; from < rows.length; from += rowsAtOnce) {
+      const some = rows.slice(from, from + rowsAtOnce).map((cells) => rowOf(name, cells as Cell[]))
+      if (name === 'tokens') revoked_since += await endEnded(ctx, some)
+      for (const row of some) if (lives(row)) count(restored, name, row)
+      await insert(ctx.db, name, name === 'tokens' ? besides(some, kept) : some)
+      await turn()
+    }
+  }
+  return { restored, revoked_since }
+}
+
+const nothing: Restored = {
+  users: 0,
+  projects: 0,
+  configs: 0,
+  servers: 0,
+  groups: 0,
+  tokens: 0,
+  user_keys: 0,
+  management_keys: 0,
+}
+
+const byKind = { access: 'tokens', user_key: 'user_keys', management: 'management_keys' } as const
+
+function count(restored: Restored, table: BackupTable, row: Row): void {
+  const name = table === 'tokens' ? byKind[row['kind'] as keyof typeof byKind] : table
+  if (name in restored) restored[name as keyof Restored] += 1
+}
+
+function lives({ revoked_at = null, deleted_at = null }: Row): boolean {
+  return revoked_at === null && deleted_at === null
+}
+
+/** Revokes what has been ended since the backup; answers how many tokens that are. */
+async function endEnded({ db, now }: Context, tokens: Row[]): Promise<number> {
+  const digests = tokens.flatMap((row) => [row['secret_hash'], row['previous_hash']]).filter(Buffer.isBuffer)
+  const ended = await revocations.among(db, digests)
+  const isEnded = (digest: Row[string] | undefined) =>
+    Buffer.isBuffer(digest) && ended.has(digest.toString('hex'))
+  let since = 0
+  for (const row of tokens) {
+    if (isEnded(row['previous_hash']))
+      Object.assign(row, { previous_hash: null, previous_until: null, previous_used_at: null })
+    if (!isEnded(row['secret_hash']) || row['revoked_at'] !== null) continue
+    Object.assign(row, { revoked_at: now, updated_at: now })
+    since += 1
+  }
+  return since
+}
+
+/**
+ * The tokens of a backup that are put in beside the kept keys: a kept key stays as it is now, and what the environment
+ * named remains one key (security R14).
+ */
+function besides(tokens: Row[], kept: readonly TokenRow[]): Row[] {
+  const ids = new Set<unknown>(kept.map(({ id }) => id))
+  const digests = new Set(kept.map(({ secret_hash }) => secret_hash.toString('hex')))
+  const named = kept.some(({ source }) => source === 'env')
+  return tokens
+    .filter((row) => !ids.has(row['id']) && !digests.has((row['secret_hash'] as Buffer).toString('hex')))
+    .map((row) => (named && row['source'] === 'env' ? { ...row, source: 'operation' } : row))
+}

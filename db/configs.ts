@@ -44,6 +44,13 @@ export async function findOfProject(db: Db, scope: Scope, projectId: string): Pr
     .executeTakeFirst()
 }
 
+/** The names of these configurations. */
+export async function namesOf(db: Db, ids: readonly string[]): Promise<Map<string | null, string>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db.selectFrom('configs').select(['id', 'name']).where('id', 'in', ids).execute()
+  return new Map(rows.map(({ id, name }) => [id, name]))
+}
+
 export async function update(
   db: Db,
   id: string,

@@ -8,6 +8,8 @@ export interface ProjectFilter {
   /** Substring of name or description, letter case ignored. */
   text?: string | undefined
   user_id?: string | undefined
+  /** Substring of the name, or of the e-mail of a member. */
+  search?: string | undefined
 }
 
 export async function insert(db: Db, row: Insertable<ProjectTable>): Promise<ProjectRow> {
@@ -122,6 +124,15 @@ function knownMembers({ owner_id }: Scope) {
     owner_id === undefined ? is.and([]) : is('project_members.user_id', '=', owner_id)
 }
 
+/** Ends all memberships; answers how many there were. */
+export async function removeMembers(db: Db, projectId: string): Promise<number> {
+  const removed = await db
+    .deleteFrom('project_members')
+    .where('project_id', '=', projectId)
+    .executeTakeFirst()
+  return Number(removed.numDeletedRows)
+}
+
 /** The members of each project that the scope may know of, oldest membership first. */
 export async function membersOf(db: Db, scope: Scope, ids: readonly string[]) {
   if (ids.length === 0) return []
@@ -179,9 +190,25 @@ export async function removeEnvironment(db: Db, projectId: string, name: string)
   return removed.numDeletedRows > 0n
 }
 
-function filtered(db: Db, scope: Scope, { text, user_id }: ProjectFilter) {
+function filtered(db: Db, scope: Scope, { text, user_id, search }: ProjectFilter) {
   let query = db.selectFrom('projects').where('deleted_at', 'is', null).where(ownProjects(scope))
   if (text !== undefined) query = query.where(textIn(text, ['projects.name', 'projects.description']))
+  if (search !== undefined) {
+    query = query.where((is) =>
+      is.or([
+        textIn(search, ['projects.name']),
+        is.exists(
+          is
+            .selectFrom('project_members')
+            .innerJoin('users', 'users.id', 'project_members.user_id')
+            .select('users.id')
+            .whereRef('project_members.project_id', '=', 'projects.id')
+            .where(knownMembers(scope))
+            .where(textIn(search, ['users.email'])),
+        ),
+      ]),
+    )
+  }
   if (user_id !== undefined) {
     query = query.where('projects.id', 'in', (is) =>
       is.selectFrom('project_members').select('project_id').where('user_id', '=', user_id),

@@ -246,6 +246,20 @@ export async function countUserKeys(db: Db, scope: Scope, owners: readonly strin
   return new Map(rows.map(({ owner_id, n }) => [owner_id ?? '', n]))
 }
 
+/** How many user keys, not revoked, each owner in scope has in each of the projects. */
+export async function countUserKeysIn(db: Db, scope: Scope, projects: readonly string[]) {
+  if (projects.length === 0) return []
+  return db
+    .selectFrom('tokens')
+    .select((is) => ['project_id', 'owner_id', is.fn.countAll<number>().as('n')])
+    .where('project_id', 'in', projects)
+    .where('kind', '=', 'user_key')
+    .where('revoked_at', 'is', null)
+    .where(ownTokens(scope))
+    .groupBy(['project_id', 'owner_id'])
+    .execute()
+}
+
 /** Slots: 0 token id, 1 time, 2 address, 3 count, 4 generation of the secret that was used. */
 const [id, at, ip, times, generation] = [slot(0), slot(1), slot(2), slot(3), slot(4)]
 

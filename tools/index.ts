@@ -25,13 +25,17 @@ import { list_groups } from './groups/list_groups.ts'
 import { remove_group_servers } from './groups/remove_group_servers.ts'
 import { update_group } from './groups/update_group.ts'
 import { add_project_member } from './projects/add_project_member.ts'
+import { assign_config } from './projects/assign_config.ts'
 import { create_project } from './projects/create_project.ts'
 import { delete_environment } from './projects/delete_environment.ts'
 import { delete_project } from './projects/delete_project.ts'
+import { export_project } from './projects/export_project.ts'
 import { get_project } from './projects/get_project.ts'
 import { list_projects } from './projects/list_projects.ts'
 import { remove_project_member } from './projects/remove_project_member.ts'
+import { remove_project_members } from './projects/remove_project_members.ts'
 import { set_environment } from './projects/set_environment.ts'
+import { unassign_config } from './projects/unassign_config.ts'
 import { update_project } from './projects/update_project.ts'
 import { create_server } from './servers/create_server.ts'
 import { delete_server } from './servers/delete_server.ts'
@@ -110,6 +114,10 @@ const projects = {
   delete_project,
   add_project_member,
   remove_project_member,
+  remove_project_members,
+  assign_config,
+  unassign_config,
+  export_project,
   set_environment,
   delete_environment,
 }

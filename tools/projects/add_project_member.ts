@@ -7,6 +7,8 @@ import { findProject, touchProject } from '../../src/core/project-state.ts'
 import { findUser } from '../../src/core/user-state.ts'
 import { projectView, shortProjectView, showProject } from '../../src/core/views/project.ts'
 
+const facts = { user: z.object({ id: z.string(), email: z.string() }), changed: z.boolean() }
+
 export const add_project_member = operation({
   name: 'add_project_member',
   title: 'Add a member to a project',
@@ -16,18 +18,19 @@ export const add_project_member = operation({
     project_id: id('project', 'Project to change'),
     user_id: id('user', 'User to add'),
   }),
-  output: z.object({ project: projectView, changed: z.boolean() }),
-  short: z.object({ project: shortProjectView, changed: z.boolean() }),
+  output: z.object({ project: projectView, ...facts }),
+  short: z.object({ project: shortProjectView, ...facts }),
   permission: 'projects:write',
   effect: 'change',
   idempotent: true,
-  target: (input) => input.project_id,
+  target: (input, done) => done?.project.id ?? input.project_id,
   async run(ctx, { project_id, user_id }) {
     refuseBound(ctx)
     const project = await findProject(ctx, project_id)
     const user = await findUser(ctx, user_id)
-    const changed = await projects.addMember(ctx.db, project_id, user.id, ctx.now)
-    ctx.note({ user_id, changed })
-    return { project: await showProject(ctx, changed ? await touchProject(ctx, project) : project), changed }
+    const changed = await projects.addMember(ctx.db, project.id, user.id, ctx.now)
+    ctx.note({ user_id: user.id, changed })
+    const row = changed ? await touchProject(ctx, project) : project
+    return { project: await showProject(ctx, row), user: { id: user.id, email: user.email }, changed }
   },
 })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import * as projects from '../../db/projects.ts'
-import { description, name } from '../../src/core/fields.ts'
+import { description, idempotencyKey, name } from '../../src/core/fields.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
 import { refuseTakenName } from '../../src/core/project-state.ts'
@@ -14,11 +14,13 @@ export const create_project = operation({
   input: z.strictObject({
     name: name.describe('Name of the project; no other project may have it.'),
     description: description.optional().describe('Longer note for people.'),
+    idempotency_key: idempotencyKey.optional(),
   }),
   output: z.object({ project: projectView }),
   short: z.object({ project: shortProjectView }),
   permission: 'projects:write',
   effect: 'create',
+  retryable: true,
   target: (_, done) => done?.project.id,
   async run(ctx, { name, description }) {
     refuseBound(ctx)

@@ -19,7 +19,7 @@ export const delete_environment = operation({
   short: z.object({ project: shortProjectView, changed: z.boolean() }),
   permission: 'projects:write',
   effect: 'destroy',
-  target: (input) => input.project_id,
+  target: (input, done) => done?.project.id ?? input.project_id,
   async run(ctx, { project_id, name }) {
     const project = await findProject(ctx, project_id)
     const all = await projects.environmentsOf(ctx.db, [project.id])

@@ -19,13 +19,13 @@ export const delete_project = operation({
   }),
   permission: 'projects:write',
   effect: 'destroy',
-  target: (input) => input.project_id,
+  target: (input, done) => done?.project.id ?? input.project_id,
   async run(ctx, { project_id }) {
     refuseBound(ctx)
     const project = await findProject(ctx, project_id)
-    const counts = await revokeTokens(ctx, { project_id })
-    const revoked_keys = await revokeKeys(ctx, project_id)
-    await projects.remove(ctx.db, ctx.scope, project_id, ctx.now)
+    const counts = await revokeTokens(ctx, { project_id: project.id })
+    const revoked_keys = await revokeKeys(ctx, project.id)
+    await projects.remove(ctx.db, ctx.scope, project.id, ctx.now)
     ctx.note({ name: project.name, ...counts, revoked_keys })
     return { project: { id: project.id, name: project.name }, ...counts, revoked_keys }
   },

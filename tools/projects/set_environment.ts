@@ -38,7 +38,7 @@ export const set_environment = operation({
   permission: 'projects:write',
   effect: 'change',
   idempotent: true,
-  target: (input) => input.project_id,
+  target: (input, done) => done?.project.id ?? input.project_id,
   async run(ctx, input) {
     const project = await findProject(ctx, input.project_id)
     const all = await projects.environmentsOf(ctx.db, [project.id])

@@ -21,14 +21,14 @@ export const update_project = operation({
   permission: 'projects:write',
   effect: 'change',
   idempotent: true,
-  target: (input) => input.project_id,
+  target: (input, done) => done?.project.id ?? input.project_id,
   async run(ctx, { project_id, name, description }) {
     const project = await findProject(ctx, project_id)
     const changes = differing(project, { name, description })
     if (changes.name !== undefined) await refuseTakenName(ctx, changes.name)
     const changed = Object.keys(changes).length > 0
     const row = changed
-      ? await projects.update(ctx.db, ctx.scope, project_id, { ...changes, updated_at: ctx.now })
+      ? await projects.update(ctx.db, ctx.scope, project.id, { ...changes, updated_at: ctx.now })
       : project
     ctx.note({ changed: Object.keys(changes), ...(changes.name === undefined ? {} : { name: changes.name }) })
     return { project: await showProject(ctx, row ?? project), changed }

@@ -151,7 +151,7 @@ it('R8: the check for secret parameters sees those there are, and a new one has 
 it('R7: a password of a person is no parameter for a model, and is refused by name if one is sent', () => {
   const { input } = operations.find(({ name }) => name === 'create_user')!
   expect(Object.keys(input.shape)).toContain('password')
-  expect(Object.keys(modelInput(input).shape)).toEqual(['email', 'name'])
+  expect(Object.keys(modelInput(input).shape)).toEqual(['email', 'name', 'idempotency_key'])
   expect(modelInput(input).safeParse({ email: 'a@example.com', password: 'x'.repeat(12) }).success).toBe(
     false,
   )

@@ -1,7 +1,9 @@
-import { chmodSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
+import { pageFiles } from '../src/web/page-files.ts'
 
 /** Bundles the program into a folder, with lazy chunks: a start is dominated by the number of files it reads. */
 export async function bundle(outdir: string): Promise<void> {
@@ -29,6 +31,20 @@ export async function bundle(outdir: string): Promise<void> {
     logLevel: 'warning',
   })
   chmodSync(join(outdir, 'main.js'), 0o755)
+  copyPages(join(outdir, 'pages'))
+}
+
+/** What the documentation pages load, and the licences it comes under. */
+function copyPages(folder: string): void {
+  const { resolve } = createRequire(import.meta.url)
+  mkdirSync(folder)
+  const copy = (from: string, name: string) => copyFileSync(resolve(from), join(folder, name))
+  for (const [name, { from }] of Object.entries(pageFiles)) copy(from, name)
+  copy('swagger-ui-dist/LICENSE', 'swagger-ui.LICENSE.txt')
+  copy('swagger-ui-dist/NOTICE', 'swagger-ui.NOTICE.txt')
+  copy('swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt', 'swagger-ui-bundle.js.LICENSE.txt')
+  copy('redoc/LICENSE', 'redoc.LICENSE.txt')
+  copy('redoc/bundles/redoc.standalone.js.LICENSE.txt', 'redoc.standalone.js.LICENSE.txt')
 }
 
 /** Leaves out what the program never reaches but a start would have to read: half of the text, else. */

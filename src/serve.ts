@@ -14,12 +14,11 @@ import type { Logger } from './log.ts'
 import { mcpRoutes } from './mcp/http.ts'
 import { mcpFamily } from './mcp/http-refusals.ts'
 import { dialectRoutes, familyOf } from './rest/dialect.ts'
-import { enkrypt } from './rest/enkrypt/dialect.ts'
-import { gassapi } from './rest/gassapi/dialect.ts'
+import { dialectsOf } from './rest/dialects.ts'
 import { generateFamily, generateRoute } from './rest/gassapi/generate.ts'
-import { mctx } from './rest/mctx/dialect.ts'
-import { metorial } from './rest/metorial/dialect.ts'
 import { nativeApi } from './rest/native.ts'
+import { documentRoutes } from './rest/openapi/routes.ts'
+import { pageRoutes } from './web/pages.ts'
 import { revealRoutes } from './web/reveal.ts'
 
 /** What it takes to serve HTTP; `src/config.ts` reads it from flags and environment. */
@@ -66,7 +65,10 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     root.route('/', healthRoutes(face))
     root.route('/', revealRoutes(face))
     root.route('/mcp', mcp.app)
-    const dialects = [gassapi, enkrypt, mctx, metorial(() => (url ?? '').replace(/\/$/, ''))]
+    const base = () => (url ?? '').replace(/\/$/, '')
+    const dialects = dialectsOf(base)
+    root.route('/', documentRoutes({ dialects, version: options.version, url: base }))
+    root.route('/', pageRoutes(options))
     const server = await openServer({
       ...options,
       face,
@@ -98,6 +100,7 @@ const welcome = {
   mcp: '/mcp',
   operations: 'POST /v1/<name>',
   health: '/health',
+  documentation: '/docs',
 }
 
 function refuseUnreachable({ host, publicUrl, allowedHosts }: ServeOptions): void {

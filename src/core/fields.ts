@@ -6,6 +6,9 @@ import { textProblem } from '../domain/text.ts'
 /** Schemas whose values are secrets: audit, logs, tables and docs leave them out by this mark; no model is asked for a person's. */
 export const secrets = z.registry<{ secret: true; ofPeople?: true }>()
 
+/** Names of schemas that stand in several places: documentation shows such a one once, under its name. */
+export const shared = z.registry<{ id: string }>()
+
 /** A string that holds a secret. */
 export function secretString(description: string) {
   return z.string().min(1).max(512).describe(description).register(secrets, { secret: true })

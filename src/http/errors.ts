@@ -1,4 +1,6 @@
-import { AppError, type ErrorCode, type Issue } from '../core/errors.ts'
+import { z } from 'zod'
+import { AppError, type ErrorCode, errorCodes, type Issue } from '../core/errors.ts'
+import { shared } from '../core/fields.ts'
 
 const statuses: Record<ErrorCode, number> = {
   invalid_input: 400,
@@ -27,6 +29,22 @@ export interface NativeError {
   body: { error: ErrorCode; detail: string; request_id: string; issues?: Issue[] }
   headers: Record<string, string>
 }
+
+const issue = z.object({
+  path: z.array(z.union([z.string(), z.int()])),
+  code: z.string(),
+  message: z.string(),
+})
+
+/** The body of an error, for the documentation. */
+export const nativeErrorBody = z.object({
+  error: z.enum(errorCodes),
+  detail: z.string().describe('One sentence that says what to do.'),
+  request_id: z.string().describe('Tell it to the operator.'),
+  issues: z.array(issue).optional().describe('Everything wrong with the input.'),
+})
+
+shared.add(nativeErrorBody, { id: 'Error' })
 
 /** The HTTP status a code stands for, on every face that has no table of its own. */
 export function statusOfCode(code: ErrorCode): number {

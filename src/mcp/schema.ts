@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { secrets } from '../core/fields.ts'
+import { lean } from '../core/json-schema.ts'
 
 export interface JsonSchema {
   type: 'object'
@@ -50,31 +51,14 @@ function convert(schema: z.ZodObject, io: 'input' | 'output', without: readonly 
     io,
     override({ zodSchema, jsonSchema: node }) {
       for (const keyword of without) delete node[keyword]
-      lean(zodSchema._zod.def.type, node)
+      if (zodSchema._zod.def.type === 'record') {
+        delete node.propertyNames
+        delete node.additionalProperties
+      }
+      lean(node)
     },
   })
   // The draft is the one the protocol assumes of a schema that names none; the definitions were of free values.
   const { $schema: _, $defs: __, ...rest } = full
   return rest as JsonSchema
-}
-
-function lean(type: string, node: Node): void {
-  if (type === 'record') {
-    delete node.propertyNames
-    delete node.additionalProperties
-  }
-  if (node.format !== undefined) delete node.pattern
-  if (node.maximum === Number.MAX_SAFE_INTEGER) delete node.maximum
-  if (node.minimum === Number.MIN_SAFE_INTEGER) delete node.minimum
-  mergeNull(node)
-}
-
-/** `anyOf: [{type: 'string'}, {type: 'null'}]` says no more than `type: ['string', 'null']`. */
-function mergeNull(node: Node): void {
-  const [some, none, another] = node.anyOf ?? []
-  if (some === undefined || none?.type !== 'null' || another !== undefined) return
-  if (typeof some.type !== 'string' || some.enum !== undefined) return
-  const { description = some.description } = node
-  delete node.anyOf
-  Object.assign(node, some, { type: [some.type, 'null'] }, description === undefined ? {} : { description })
 }

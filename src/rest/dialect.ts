@@ -14,6 +14,7 @@ import { withIdempotencyKey } from '../http/idempotency-key.ts'
 import { boundsOf } from '../http/limits.ts'
 import type { Family, RawRoute } from '../http/server.ts'
 import type { HttpFace } from '../http/types.ts'
+import type { Described } from './openapi/described.ts'
 import { listedQuery, soughtBy } from './query.ts'
 import type { Ask, Route } from './route.ts'
 
@@ -39,6 +40,12 @@ export interface Dialect {
   word(error: AppError, at: Moment): Answer
   /** Adds what only the moment of the answer knows to a success. */
   finish?(body: Record<string, unknown>, at: Moment): object
+  /** The members it adds, for the documentation. */
+  finished?: z.ZodObject
+  /** The body of every refusal, for the documentation. */
+  refusal?: z.ZodType
+  /** Routes of it that are in no table, for the documentation. */
+  described?: readonly Described[]
   /** Refuses a body by its Content-Type; absent = it is read as JSON whatever it says. */
   refuseType?(contentType: string | undefined): void
   /** The values of a query by name; absent = one text each. */

@@ -15,7 +15,7 @@ import { boundsOf } from '../http/limits.ts'
 import type { RawRoute } from '../http/server.ts'
 import type { HttpFace } from '../http/types.ts'
 
-interface Route {
+interface NativeRoute {
   operation: AnyOperation
   template: string
   status: number
@@ -26,9 +26,7 @@ interface Route {
  * speed. The credential is judged before path and body (security R12).
  */
 export function nativeApi(face: HttpFace, operations: readonly AnyOperation[]): RawRoute {
-  const routes = new Map(
-    operations.filter(isOffered).map((operation) => [operation.name, routeOf(operation)]),
-  )
+  const routes = new Map(operations.filter(isNative).map((operation) => [operation.name, routeOf(operation)]))
   return (request, response, facts) => {
     const path = pathOf(request)
     if (path !== '/v1' && !path.startsWith('/v1/')) return false
@@ -39,11 +37,13 @@ export function nativeApi(face: HttpFace, operations: readonly AnyOperation[]): 
   }
 }
 
-function isOffered({ faces }: AnyOperation): boolean {
+/** True for an operation that is offered below /v1. */
+export function isNative({ faces }: AnyOperation): boolean {
   return faces === undefined || faces.includes('rest')
 }
 
-function routeOf(operation: AnyOperation): Route {
+/** Where an operation is, and the status of its success. */
+export function routeOf(operation: AnyOperation): NativeRoute {
   return { operation, template: `/v1/${operation.name}`, status: operation.effect === 'create' ? 201 : 200 }
 }
 
@@ -52,7 +52,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   facts: Facts,
-  route: Route | undefined,
+  route: NativeRoute | undefined,
 ): Promise<void> {
   try {
     const asked = await askedOf(face, request, facts, route)
@@ -69,7 +69,12 @@ async function answer(
 }
 
 /** What is asked for by whom. Where people sign in with the body no other credential is looked at. */
-async function askedOf(face: HttpFace, request: IncomingMessage, facts: Facts, route: Route | undefined) {
+async function askedOf(
+  face: HttpFace,
+  request: IncomingMessage,
+  facts: Facts,
+  route: NativeRoute | undefined,
+) {
   const caller =
     route?.operation.credential === undefined ? await callerOf(face, request, facts, route) : stranger(facts)
   if (route === undefined) throw new AppError('not_found', 'There is no operation of that name below /v1.')
@@ -91,7 +96,7 @@ async function callerOf(
   face: HttpFace,
   request: IncomingMessage,
   facts: Facts,
-  route: Route | undefined,
+  route: NativeRoute | undefined,
 ): Promise<Caller> {
   if (route?.operation.permission === 'public' && !bearerOf(request).sent) return stranger(facts)
   const caller = await callerFrom(request, face, 'v1', facts)

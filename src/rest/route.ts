@@ -20,6 +20,8 @@ export interface Route {
   permission: Permission | undefined
   body: z.ZodObject | undefined
   query: z.ZodObject | undefined
+  /** Answers a whole list. */
+  all: boolean
   input(ask: Ask): object
   /** The shape of a success, for the documentation; `output` is typed by it. */
   answer: z.ZodType
@@ -90,6 +92,7 @@ export function to<
     permission,
     body,
     query,
+    all: all === true,
     input: (ask) => ({
       ...(input === undefined
         ? { ...ask.params, ...ask.query, ...ask.body }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { ServerRow } from '../../../db/schema.ts'
 import { storedPolicy } from '../../domain/guardrail-policy.ts'
 import type { Context } from '../context.ts'
+import { shared } from '../fields.ts'
 import { maskedValues } from '../server-values.ts'
 import { isoTime } from './named.ts'
 
@@ -16,6 +17,8 @@ const policy = z.object({
   additional_config: z.record(z.string(), z.unknown()),
   block: z.array(z.string()),
 })
+
+shared.add(policy, { id: 'Policy' })
 
 /** A server of a configuration: what it runs or calls, and never a value of its variables or headers (security R37). */
 export const configServerView = z.object({
@@ -36,6 +39,8 @@ export const configServerView = z.object({
   created_at: isoTime,
   updated_at: isoTime,
 })
+
+shared.add(configServerView, { id: 'ConfigServer' })
 
 /** The part of it that is never long. */
 export const shortConfigServerView = configServerView.pick({

@@ -5,6 +5,7 @@ import * as projects from '../../../db/projects.ts'
 import type { ConfigRow } from '../../../db/schema.ts'
 import * as servers from '../../../db/servers.ts'
 import type { Context } from '../context.ts'
+import { shared } from '../fields.ts'
 import { grouped } from '../grouped.ts'
 import { configServerView, shortConfigServerView, showConfigServer } from './config-server.ts'
 import { isoTime } from './named.ts'
@@ -21,6 +22,8 @@ export const configView = z.object({
   updated_at: isoTime,
 })
 
+shared.add(configView, { id: 'Config' })
+
 /** What a model is shown of one: of its servers no policies and tools, which may be long. */
 export const shortConfigView = configView.extend({ servers: z.array(shortConfigServerView) })
 
@@ -36,6 +39,8 @@ export const listedConfigView = configView.omit({ servers: true, projects: true 
     .nullable()
     .describe('Where the text was found; null = none was asked for.'),
 })
+
+shared.add(listedConfigView, { id: 'ListedConfig' })
 
 /** Shows one row with its servers, oldest first, and the projects in the caller's scope that use it. */
 export async function showConfig(ctx: Pick<Context, 'db' | 'scope' | 'keys'>, row: ConfigRow) {

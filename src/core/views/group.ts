@@ -2,6 +2,7 @@ import { z } from 'zod'
 import * as groups from '../../../db/groups.ts'
 import type { GroupRow } from '../../../db/schema.ts'
 import type { Context } from '../context.ts'
+import { shared } from '../fields.ts'
 import { exactObject, isoTime, named } from './named.ts'
 
 /** A group of servers. */
@@ -17,6 +18,8 @@ export const groupView = z.object({
   updated_at: isoTime,
   deleted_at: isoTime.nullable(),
 })
+
+shared.add(groupView, { id: 'Group' })
 
 /** Shows rows with their servers; one query for any number of groups. */
 export async function showGroups(ctx: Pick<Context, 'db'>, rows: readonly GroupRow[]) {

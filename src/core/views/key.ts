@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { TokenRow } from '../../../db/schema.ts'
 import { statusOfToken } from '../../domain/verdict.ts'
+import { shared } from '../fields.ts'
 import { roles } from '../permissions.ts'
 import { isoTime } from './named.ts'
 
@@ -25,6 +26,8 @@ export const keyView = z.object({
   created_by: z.string().nullable(),
   revoked_at: isoTime.nullable(),
 })
+
+shared.add(keyView, { id: 'ManagementKey' })
 
 /** Shows a row of kind `management`. */
 export function showKey(row: TokenRow, now: string): z.input<typeof keyView> {

@@ -1,7 +1,10 @@
 import { z } from 'zod'
+import { shared } from '../fields.ts'
 
 /** A group or server as it appears inside something else. */
 export const named = z.object({ id: z.string(), slug: z.string(), name: z.string().nullable() })
+
+shared.add(named, { id: 'Named' })
 
 /** What all lists answer beside their items. */
 export const paging = {

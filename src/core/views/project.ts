@@ -4,6 +4,7 @@ import * as projects from '../../../db/projects.ts'
 import type { ProjectRow } from '../../../db/schema.ts'
 import * as tokens from '../../../db/tokens.ts'
 import type { Context } from '../context.ts'
+import { shared } from '../fields.ts'
 import { grouped } from '../grouped.ts'
 import { isoTime } from './named.ts'
 
@@ -40,6 +41,8 @@ export const projectView = z.object({
   updated_at: isoTime,
 })
 
+shared.add(projectView, { id: 'Project' })
+
 /** The little of a project that changes tell a model; its members and variables may be many. */
 export const shortProjectView = projectView.pick({
   id: true,
@@ -52,6 +55,8 @@ export const shortProjectView = projectView.pick({
 export const listedProjectView = projectView
   .omit({ members: true, environments: true })
   .extend({ member_count: z.int(), environments: z.array(z.string()).describe('Their names.') })
+
+shared.add(listedProjectView, { id: 'ListedProject' })
 
 type Shown = Pick<Context, 'db' | 'scope'>
 

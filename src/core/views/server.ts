@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { ServerRow } from '../../../db/schema.ts'
+import { shared } from '../fields.ts'
 import { exactObject, isoTime } from './named.ts'
 
 /** A server as every face may show it: what it runs and calls is left out. */
@@ -15,6 +16,8 @@ export const serverView = z.object({
   updated_at: isoTime,
   deleted_at: isoTime.nullable(),
 })
+
+shared.add(serverView, { id: 'Server' })
 
 /** Shows a row. */
 export function showServer(row: ServerRow) {

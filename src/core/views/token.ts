@@ -7,6 +7,7 @@ import { redacted } from '../../domain/secret.ts'
 import { toolRulesSchema } from '../../domain/tool-rules.ts'
 import { statusOfToken } from '../../domain/verdict.ts'
 import type { Context } from '../context.ts'
+import { shared } from '../fields.ts'
 import { exactObject, isoTime, named } from './named.ts'
 
 const access = z.object({
@@ -52,6 +53,8 @@ export const tokenView = z.object({
   updated_at: isoTime,
   revoked_at: isoTime.nullable(),
 })
+
+shared.add(tokenView, { id: 'Token' })
 
 /** The little of a token that mutations and lists tell a model. */
 export const shortTokenView = tokenView.pick({

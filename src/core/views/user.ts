@@ -3,6 +3,7 @@ import type { UserRow } from '../../../db/schema.ts'
 import * as tokens from '../../../db/tokens.ts'
 import * as users from '../../../db/users.ts'
 import type { Context } from '../context.ts'
+import { shared } from '../fields.ts'
 import { isoTime } from './named.ts'
 
 /** A person who owns tokens; of the password only whether there is one. */
@@ -17,6 +18,8 @@ export const userView = z.object({
   created_at: isoTime,
   updated_at: isoTime,
 })
+
+shared.add(userView, { id: 'User' })
 
 /** Shows rows with their projects and counts of keys; two queries for any number of users. */
 export async function showUsers(ctx: Pick<Context, 'db' | 'scope'>, rows: readonly UserRow[]) {

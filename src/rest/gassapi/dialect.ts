@@ -3,7 +3,8 @@ import { tools } from '../../../tools/index.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Dialect } from '../dialect.ts'
 import { to } from '../route.ts'
-import { word } from './words.ts'
+import { generateRoutes } from './described.ts'
+import { refusal, word } from './words.ts'
 
 const time = z.string().describe('YYYY-MM-DD HH:MM:SS, UTC.')
 const times = { created_at: time, updated_at: time }
@@ -42,8 +43,6 @@ const validated = z.object({
   success: z.literal(true),
   status_code: z.literal(200),
   message: z.literal('Token valid'),
-  timestamp: time,
-  request_id: z.string(),
   data,
 })
 
@@ -63,7 +62,7 @@ export const gassapi: Dialect = {
   owns: (path) => path === '/mcp/validate' || path.startsWith('/mcp/validate/'),
   routes: [
     to('GET /mcp/validate', tools.describe_credential, {
-      answer: validated.omit({ timestamp: true, request_id: true }),
+      answer: validated,
       output: ({ token, project, environments, user }) => ({
         success: true as const,
         status_code: 200 as const,
@@ -93,6 +92,9 @@ export const gassapi: Dialect = {
     }),
   ],
   word,
+  refusal,
+  described: generateRoutes,
+  finished: z.object({ timestamp: time, request_id: z.string() }),
   finish: ({ data, ...rest }, { now, requestId }) => ({
     ...rest,
     timestamp: plain(now),

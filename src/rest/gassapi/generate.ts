@@ -11,7 +11,8 @@ import type { Family, RawRoute } from '../../http/server.ts'
 import type { HttpFace } from '../../http/types.ts'
 import { generateRefusal, invalidJson, methodNotAllowed } from './words.ts'
 
-const paths = ['/public/generate-mcp-token', '/public/generate-mcp-token.php']
+/** Its path, and the old one. */
+export const paths = ['/public/generate-mcp-token', '/public/generate-mcp-token.php']
 
 /** Bytes of a sign-in at most (security R24). */
 const largest = 16 * 1024

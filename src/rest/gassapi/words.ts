@@ -1,7 +1,15 @@
+import { z } from 'zod'
 import { AppError, type ErrorCode } from '../../core/errors.ts'
 import type { Answer } from '../../http/answer.ts'
 import { nativeError } from '../../http/errors.ts'
 import type { Moment } from '../dialect.ts'
+
+/** The body of every refusal. */
+export const refusal = z.object({
+  success: z.literal(false),
+  message: z.string(),
+  error: z.string().optional(),
+})
 
 type Words = [message: string, error?: string]
 

@@ -4,7 +4,7 @@ import { groupRoutes } from './groups.ts'
 import { readQuery } from './query.ts'
 import { serverRoutes } from './servers.ts'
 import { tokenRoutes } from './tokens.ts'
-import { parse, word } from './words.ts'
+import { parse, refusal, word } from './words.ts'
 
 /** What Metorial's magic MCP API offers, for its clients as they are (docs/contracts/metorial.md). */
 export function metorial(base: () => string): Dialect {
@@ -14,6 +14,7 @@ export function metorial(base: () => string): Dialect {
     owns: (path) => path.startsWith('/magic-mcp-'),
     routes: [...tokenRoutes, ...groupRoutes, ...serverRoutes(base)],
     word,
+    refusal,
     parse,
     readQuery,
     refuseType(contentType) {

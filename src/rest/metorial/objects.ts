@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { shared } from '../../core/fields.ts'
 import type { WideTokenView } from '../../core/views/wide-token.ts'
 
 const time = z.string().describe('YYYY-MM-DDTHH:MM:SS.mmmZ')
@@ -20,6 +21,8 @@ export const group = z.object({
   ...texts,
 })
 
+shared.add(group, { id: 'MetorialGroup' })
+
 const endpoint = z.object({ id: z.string(), alias: z.string(), url: z.string() })
 
 /** A server (metorial:servers:object:shape). */
@@ -33,6 +36,8 @@ export const server = z.object({
   providers: z.array(z.unknown()),
   ...texts,
 })
+
+shared.add(server, { id: 'MetorialServer' })
 
 const preview = z.object({
   object: z.literal('magic_mcp.server#preview'),
@@ -59,6 +64,8 @@ export const token = z.object({
   last_used_at: time.nullable(),
   deleted_at: time.nullable(),
 })
+
+shared.add(token, { id: 'MetorialToken' })
 
 /** A page of a list (metorial:tokens:list:envelope). */
 export function pageOf<Item extends z.ZodType>(item: Item) {

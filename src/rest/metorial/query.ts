@@ -18,7 +18,10 @@ const whole = text
   .pipe(z.int().min(1).max(100))
 
 /** An id that is empty is ignored; one that does not exist matches nothing. */
-const ids = z.array(z.string()).transform((all) => all.filter((id) => id !== '').map(soughtBy))
+const ids = z
+  .array(z.string())
+  .transform((all) => all.filter((id) => id !== '').map(soughtBy))
+  .meta({ type: 'array', items: { type: 'string' } })
 
 /** One of these words, given once. */
 function word<const Words extends readonly [string, ...string[]]>(words: Words) {

@@ -1,9 +1,28 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import { AppError, type ErrorCode, type Issue } from '../../core/errors.ts'
+import { shared } from '../../core/fields.ts'
 import { secretPattern } from '../../domain/secret.ts'
 import type { Answer } from '../../http/answer.ts'
 import { nativeError } from '../../http/errors.ts'
 import type { Moment } from '../dialect.ts'
+
+/** The body of every refusal (metorial:wire:error:envelope). */
+export const refusal = z.object({
+  object: z.literal('error'),
+  ok: z.literal(false),
+  status: z.int().describe('The HTTP status again.'),
+  code: z.string(),
+  message: z.string(),
+  reason: z.string().optional(),
+  entity: z.string().optional(),
+  id: z.string().optional(),
+  errors: z
+    .array(z.unknown().meta({ type: 'object' }))
+    .optional()
+    .describe('Everything wrong with the body or the query.'),
+})
+
+shared.add(refusal, { id: 'MetorialError' })
 
 const entities: Record<string, string> = {
   token: 'magic_mcp.token',

@@ -192,7 +192,7 @@ describe('/openapi.json', () => {
 })
 
 describe('the refusals of a family', () => {
-  const at = { path: '/x', requestId: 'req_1', now: '2026-01-01T00:00:00.000Z', sent: true }
+  const at = { path: '/x', requestId: 'req_1', now: '2026-01-01T00:00:00.000Z', sent: true, formed: true }
   it.each(dialects)('$title words every refusal in the one shape that it documents', ({ word, refusal }) => {
     for (const code of errorCodes) {
       for (const reason of [undefined, 'json', 'method', 'media_type', 'revoked', 'race', 'complex', 'url']) {

@@ -1,6 +1,6 @@
 import type { Dialect } from '../dialect.ts'
 import { tokenRoutes } from './tokens.ts'
-import { word } from './words.ts'
+import { refusal, word } from './words.ts'
 
 /** API tokens as mctx has them, for its pipelines as they are (docs/contracts/mctx.md). */
 export const mctx: Dialect = {
@@ -9,4 +9,5 @@ export const mctx: Dialect = {
   owns: (path) => path === '/api/tokens' || path.startsWith('/api/tokens/'),
   routes: tokenRoutes,
   word,
+  refusal,
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { shared } from '../../core/fields.ts'
 import type { WideTokenView } from '../../core/views/wide-token.ts'
 
 const time = z.string().describe('YYYY-MM-DDTHH:MM:SS.mmmZ')
@@ -20,11 +21,15 @@ export const token = z.object({
   revoked_at: time.nullable(),
 })
 
+shared.add(token, { id: 'MctxToken' })
+
 /** A token with the secret it was just given. */
 export const newToken = z.object({
   token: z.string().describe('The secret; shown this once.'),
   ...token.shape,
 })
+
+shared.add(newToken, { id: 'MctxNewToken' })
 
 /** A page of the list. */
 export const tokenList = z.object({

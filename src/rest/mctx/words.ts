@@ -1,8 +1,16 @@
+import { z } from 'zod'
 import type { AppError, ErrorCode } from '../../core/errors.ts'
 import { secretPattern } from '../../domain/secret.ts'
 import type { Answer } from '../../http/answer.ts'
 import { nativeError } from '../../http/errors.ts'
 import type { Moment } from '../dialect.ts'
+
+/** The body of every refusal (mctx:wire:error:envelope). */
+export const refusal = z.object({
+  jsonrpc: z.literal('2.0'),
+  error: z.object({ code: z.int(), message: z.string() }),
+  id: z.null(),
+})
 
 /** What an edit is told that would change the servers (mctx:tokens:edit:servers-refused). */
 export const serversFixed = 'the servers of a token cannot be changed; create a new token'

@@ -32,7 +32,7 @@ function describe(dialect: Dialect, route: Route, id: string): Described {
   }
   const schema = answerOf(dialect, route)
   const needs = [operation.permission, ...(permission === undefined ? [] : [permission])]
-  const moment = { path, requestId: '', now: '', sent: false }
+  const moment = { path, requestId: '', now: '', sent: false, formed: false }
   return {
     method,
     path,

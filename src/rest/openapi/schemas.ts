@@ -63,6 +63,10 @@ export function inMarkdown(text: string): string {
 
 function brief({ jsonSchema: node }: { jsonSchema: Node }): void {
   lean(node)
+  for (const [name, member] of Object.entries(node.properties ?? {})) {
+    // A member that no value fits is there to be refused in words of its own.
+    if (JSON.stringify(member) === '{"not":{}}') delete node.properties?.[name]
+  }
   if (node.description !== undefined) node.description = inMarkdown(node.description)
   if (JSON.stringify(node.propertyNames) === '{"type":"string"}') delete node.propertyNames
 }

@@ -43,7 +43,7 @@ export interface Dialect {
   /** The members it adds, for the documentation. */
   finished?: z.ZodObject
   /** The body of every refusal, for the documentation. */
-  refusal?: z.ZodType
+  refusal: z.ZodType
   /** Routes of it that are in no table, for the documentation. */
   described?: readonly Described[]
   /** Refuses a body by its Content-Type; absent = it is read as JSON whatever it says. */

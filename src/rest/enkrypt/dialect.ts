@@ -4,7 +4,7 @@ import { configRoutes } from './configs.ts'
 import { keyRoutes } from './keys.ts'
 import { serverRoutes } from './servers.ts'
 import { userRoutes } from './users.ts'
-import { ofUserKey, word } from './words.ts'
+import { ofUserKey, refusal, word } from './words.ts'
 
 const routes: Route[] = [...configRoutes, ...serverRoutes, ...userRoutes, ...keyRoutes]
 
@@ -18,4 +18,5 @@ export const enkrypt: Dialect = {
     error: (error, actor) => ofUserKey(route.error(error, actor), actor),
   })),
   word,
+  refusal,
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { shared } from '../../core/fields.ts'
 
 const time = z.string().describe('ISO 8601, UTC, milliseconds and Z.')
 
@@ -9,6 +10,8 @@ export const policy = z.object({
   additional_config: z.unknown().meta({ type: 'object' }),
   block: z.array(z.string()),
 })
+
+shared.add(policy, { id: 'EnkryptPolicy' })
 
 const names = z.record(z.string(), z.string())
 
@@ -31,6 +34,8 @@ export const server = z.object({
   updated_at: time,
 })
 
+shared.add(server, { id: 'EnkryptServer' })
+
 /** A configuration with its servers. */
 export const config = z.object({
   mcp_config_id: z.string(),
@@ -39,6 +44,8 @@ export const config = z.object({
   created_at: time,
   updated_at: time,
 })
+
+shared.add(config, { id: 'EnkryptConfig' })
 
 interface Policy {
   enabled: boolean
@@ -103,6 +110,8 @@ export const newConfig = z.object({
   mcp_config_name: z.string(),
 })
 
+shared.add(newConfig, { id: 'EnkryptNewConfig' })
+
 export function newConfigOf({ id, name }: { id: string; name: string }): z.input<typeof newConfig> {
   return { config_id: id, config_name: name, mcp_config_id: id, mcp_config_name: name }
 }
@@ -119,8 +128,12 @@ export const key = z.object({
   last_used_at: time.nullable(),
 })
 
+shared.add(key, { id: 'EnkryptKey' })
+
 /** The same with its owner, in lists of all users. */
 export const ownedKey = key.extend({ user_id: z.string().nullable(), user_email: z.string().nullable() })
+
+shared.add(ownedKey, { id: 'EnkryptOwnedKey' })
 
 interface KeyFacts {
   id: string
@@ -161,6 +174,8 @@ export const project = z.object({
   created_at: time,
 })
 
+shared.add(project, { id: 'EnkryptProject' })
+
 interface ProjectFacts {
   id: string
   name: string
@@ -183,6 +198,8 @@ export function projectOf(view: ProjectFacts, users: number): z.input<typeof pro
 
 export const named = z.object({ project_id: z.string(), project_name: z.string() })
 
+shared.add(named, { id: 'EnkryptNamedProject' })
+
 export function namedOf({ id, name }: { id: string; name: string }) {
   return { project_id: id, project_name: name }
 }
@@ -196,6 +213,8 @@ export const user = z.object({
   projects: z.array(named),
   api_keys: z.int(),
 })
+
+shared.add(user, { id: 'EnkryptUser' })
 
 interface UserFacts {
   id: string

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { shared } from '../../core/fields.ts'
 
 /** A success: a message and the data, and nothing else (enkrypt:wire:success:envelope). */
 export function envelope<Data extends z.ZodType>(data: Data) {
@@ -12,3 +13,5 @@ export function says<Data>(message: string, data: Data): { message: string; data
 
 /** The envelope of what has nothing to tell. */
 export const nothing = envelope(z.null())
+
+shared.add(nothing, { id: 'EnkryptNothing' })

@@ -1,8 +1,16 @@
+import { z } from 'zod'
 import type { Actor } from '../../core/actor.ts'
 import { AppError, type ErrorCode } from '../../core/errors.ts'
 import type { Answer } from '../../http/answer.ts'
 import { nativeError } from '../../http/errors.ts'
 import type { Moment } from '../dialect.ts'
+
+/** The body of every refusal (enkrypt:wire:error:envelope). */
+export const refusal = z.object({
+  error: z.string().describe('The title of the status.'),
+  detail: z.string(),
+  timestamp: z.string().describe('ISO 8601, UTC.'),
+})
 
 const titles: Record<number, string> = {
   400: 'Bad Request',

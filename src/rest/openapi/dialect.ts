@@ -6,7 +6,7 @@ import { refusalsOf } from './refusals.ts'
 
 /** The routes of a dialect. */
 export function dialectChapter(dialect: Dialect): Chapter {
-  const { via, title, routes, refusal = z.object({}), described = [] } = dialect
+  const { via, title, routes, refusal, described = [] } = dialect
   const ids = idsOf(via, routes)
   return {
     tag: title,
@@ -31,6 +31,7 @@ function describe(dialect: Dialect, route: Route, id: string): Described {
     all,
   }
   const schema = answerOf(dialect, route)
+  const done = statuses.filter((status) => status < 400)
   const needs = [operation.permission, ...(permission === undefined ? [] : [permission])]
   const moment = { path, requestId: '', now: '', sent: false, formed: false }
   return {
@@ -45,7 +46,7 @@ function describe(dialect: Dialect, route: Route, id: string): Described {
     params: Object.fromEntries(
       names.map((name) => [name, (input.shape[name] as z.ZodType | undefined)?.description ?? '']),
     ),
-    answers: Object.fromEntries(statuses.map((status) => [status, { about: 'Done.', schema }])),
+    answers: Object.fromEntries(done.map((status) => [status, { about: 'Done.', schema }])),
     refusals: refusalsOf(facts, (error) => dialect.word(error, moment).status),
   }
 }
@@ -60,7 +61,7 @@ function idsOf(via: string, routes: readonly Route[]): string[] {
   const times = new Map<string, number>()
   for (const { operation } of routes) times.set(operation.name, (times.get(operation.name) ?? 0) + 1)
   return routes.map(({ operation, method, path }) => {
-    const words = path.split('/').filter((word) => /^\w[\w-]*$/.test(word))
+    const words = path.split('/').filter((word) => /^\w[\w-]*$/.test(word) && !/^(api|v\d)$/.test(word))
     const more = times.get(operation.name) === 1 ? [] : [method.toLowerCase(), ...words]
     return [via, operation.name, ...more].join('_').replaceAll('-', '_')
   })

@@ -2,11 +2,20 @@ import type { Dialect } from '../dialect.ts'
 import type { Route } from '../route.ts'
 import { configRoutes } from './configs.ts'
 import { keyRoutes } from './keys.ts'
+import { projectRoutes } from './projects.ts'
 import { serverRoutes } from './servers.ts'
+import { systemRoutes } from './system.ts'
 import { userRoutes } from './users.ts'
 import { ofUserKey, refusal, word } from './words.ts'
 
-const routes: Route[] = [...configRoutes, ...serverRoutes, ...userRoutes, ...keyRoutes]
+const routes: Route[] = [
+  ...configRoutes,
+  ...serverRoutes,
+  ...projectRoutes,
+  ...userRoutes,
+  ...keyRoutes,
+  ...systemRoutes,
+]
 
 /** The REST API of the Enkrypt Secure MCP Gateway, for its clients as they are (docs/contracts/enkrypt.md). */
 export const enkrypt: Dialect = {

@@ -4,6 +4,7 @@ import { copy_config } from '../../tools/configs/copy_config.ts'
 import { create_config } from '../../tools/configs/create_config.ts'
 import { get_config } from '../../tools/configs/get_config.ts'
 import { get_config_server } from '../../tools/configs/get_config_server.ts'
+import { import_config } from '../../tools/configs/import_config.ts'
 import { remove_config_server } from '../../tools/configs/remove_config_server.ts'
 import { remove_config_servers } from '../../tools/configs/remove_config_servers.ts'
 import { update_config_server } from '../../tools/configs/update_config_server.ts'
@@ -329,6 +330,24 @@ describe.each(databases)('servers of configurations on $name', (database) => {
     await call('admin', update_config_server, { config_id: copy.id, server_id, runs: { args: [], env: {} } })
     await call('admin', remove_config_servers, { config_id: copy.id })
     expect((await call('reader', get_config, { config_id })).config).toEqual(source)
+  })
+
+  it('holds a thousand servers and no more, and copies and shows them all, with a slug each', async () => {
+    const { call } = instance
+    const mcp_config = Array.from({ length: 1_000 }, (_, n) => ({
+      server_name: `same slug ${String.fromCodePoint(0x4e00 + n)}`,
+      config: { command: 'x', env: { N: String(n) } },
+    }))
+    const data = { config: { mcp_config } } as never
+    const { config: full } = await call('admin', import_config, { name: `full ${made}`, data })
+    expect(full.servers).toHaveLength(1_000)
+    expect(await refusalError(add(full.id))).toMatchObject({ code: 'conflict', reason: 'too_many' })
+    const copied = await call('admin', copy_config, { config_id: full.id, name: `full copy ${made}` })
+    const slugs = [...full.servers, ...copied.config.servers].map((server) => server.slug)
+    expect(new Set(slugs).size).toBe(2_000)
+    expect(slugs[1_999]).toBe('same-slug---2000')
+    expect(copied.config.servers[999]?.env_fingerprints).toEqual(full.servers[999]?.env_fingerprints)
+    expect((await call('admin', remove_config_servers, { config_id: full.id })).removed).toBe(1_000)
   })
 
   it('copying refuses a source that is not there and a name that is taken, and makes nothing', async () => {

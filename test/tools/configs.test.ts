@@ -228,6 +228,17 @@ describe.each(databases)('configurations on $name', (database) => {
     expect((await call('reader', list_configs, { limit: 1 })).configs[0]?.match).toBeNull()
   })
 
+  it('gives a dialect all of them, oldest first, and finds all by an empty text', async () => {
+    const { call, dialect } = instance
+    const { total } = await call('reader', list_configs, { include_total: true })
+    const all = await dialect('reader', list_configs, { all: true })
+    expect(all.configs.map((one) => one.id)).toEqual(all.configs.map((one) => one.id).sort())
+    expect([all.configs.length, all.next_cursor]).toEqual([total, null])
+    const found = await dialect('reader', list_configs, { all: true, search: '' })
+    expect(found.configs.map((one) => one.id)).toEqual(all.configs.map((one) => one.id))
+    expect(new Set(found.configs.map((one) => one.match))).toEqual(new Set(['config_name']))
+  })
+
   it('lists in pages that neither skip nor repeat, and counts them all', async () => {
     const { call } = instance
     for (let n = 0; n < 5; n++) await make(`page ${n}`)

@@ -3,6 +3,7 @@ import { openStore } from '../db/open.ts'
 import { bootstrapAdmin } from './core/bootstrap.ts'
 import type { Core } from './core/invoke.ts'
 import { loadMaster } from './core/master-key.ts'
+import { refuseConfusion } from './core/policy.ts'
 import { makeSignInLimits } from './core/sign-in-limits.ts'
 import { sweep } from './core/sweep.ts'
 import { makeTallies } from './core/tallies.ts'
@@ -43,6 +44,7 @@ export async function openApp(instance: Instance): Promise<App> {
   const store = await openStore({ location: instance.location, busyTimeout: instance.serving ? 20 : 5_000 })
   try {
     const keys = deriveKeys(await loadMaster(store, dataDir, instance.secret))
+    if (instance.serving) await refuseConfusion(store)
     const adminKeyFile = await bootstrapAdmin({ store, keys, dataDir, clock, given: instance.adminKey })
     const lookups = prepareLookups(store)
     const onError = (error: unknown) => log.error({ error }, 'deferred write failed')

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import * as settings from '../../db/settings.ts'
-import { linkPrefix } from '../../src/core/delivery.ts'
 import { AppError } from '../../src/core/errors.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
+import { confusedPrefix } from '../../src/core/policy.ts'
 import { type Settings, settingsSchema } from '../../src/domain/settings.ts'
 
 export const update_settings = operation({
@@ -37,12 +37,10 @@ export const update_settings = operation({
 })
 
 /** Refuses prefixes that could be mistaken for one another, and an address a link cannot be put behind. */
-function refuseConfusion({ token_prefix, key_prefix, public_url }: Settings): void {
-  if (token_prefix === key_prefix) throw bad('key_prefix', 'must differ from token_prefix')
-  if (token_prefix === linkPrefix)
-    throw bad('token_prefix', `must not be "${linkPrefix}", which marks one-time links`)
-  if (key_prefix === linkPrefix)
-    throw bad('key_prefix', `must not be "${linkPrefix}", which marks one-time links`)
+function refuseConfusion(after: Settings): void {
+  const confused = confusedPrefix(after)
+  if (confused !== undefined) throw bad(confused.field, confused.rule)
+  const { public_url } = after
   if (public_url === null) return
   const { username, password, search, hash } = new URL(public_url)
   if (username + password + search + hash !== '') {

@@ -2,7 +2,7 @@ import { isUnavailable } from '../../db/errors.ts'
 import type { FoundToken } from '../../db/lookup.ts'
 import { statusOf } from '../domain/verdict.ts'
 import type { Actor } from './actor.ts'
-import { AppError } from './errors.ts'
+import { AppError, type ErrorCode } from './errors.ts'
 import type { Verified, Verifier } from './verify.ts'
 
 /** Turns a Bearer secret into the actor it stands for; the same refusal for everything that is no good (R30). */
@@ -30,6 +30,14 @@ async function reached(verifying: Promise<Verified>): Promise<Verified> {
 /** The one refusal for a missing or bad credential. */
 export function unauthenticated(): AppError {
   return new AppError('unauthenticated', 'Send a valid credential as "Authorization: Bearer <secret>".')
+}
+
+const faults: readonly ErrorCode[] = ['invalid_input', 'too_large', 'unsupported', 'not_found']
+
+/** A replaced secret is as good as none for all but its own, whatever else is wrong with the request (security R44). */
+export function toPredecessor(actor: Actor, error: AppError): AppError {
+  const isPredecessor = 'predecessor' in actor && actor.predecessor
+  return isPredecessor && faults.includes(error.code) ? unauthenticated() : error
 }
 
 function actorOf({ token, predecessor, candidate }: Verified): Actor {

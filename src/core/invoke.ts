@@ -7,7 +7,7 @@ import type { Keys } from '../domain/keys.ts'
 import type { Settings } from '../domain/settings.ts'
 import { may, scopeOf } from './actor.ts'
 import { auditRow, type Trail } from './audit-row.ts'
-import { unauthenticated } from './authenticate.ts'
+import { toPredecessor, unauthenticated } from './authenticate.ts'
 import type { Caller, Context, Event, Host } from './context.ts'
 import { dialectShapes } from './dialect-shapes.ts'
 import { AppError } from './errors.ts'
@@ -250,7 +250,7 @@ function context(core: Core, caller: Caller, db: Db, at: number, seq: number): C
 
 /** What a caller is told of an error: a refusal as it is, anything else without its text. */
 export function told(core: Core, caller: Caller, error: unknown): AppError {
-  if (error instanceof AppError) return error
+  if (error instanceof AppError) return toPredecessor(caller.actor, error)
   if (isUnavailable(error)) {
     core.report(error, caller)
     return new AppError('unavailable', 'The token store cannot be reached now. Try again in a few seconds.', {

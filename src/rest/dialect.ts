@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { z } from 'zod'
-import { unauthenticated } from '../core/authenticate.ts'
+import { toPredecessor } from '../core/authenticate.ts'
 import type { Caller, Via } from '../core/context.ts'
 import { AppError } from '../core/errors.ts'
 import { invokeDialect, refuseUnpermitted } from '../core/invoke.ts'
@@ -103,17 +103,18 @@ interface Exchange {
 
 async function answer(face: HttpFace, dialect: Dialect, exchange: Exchange): Promise<void> {
   const { request, response, facts } = exchange
+  let caller: Caller | undefined
   try {
-    const caller = await callerFrom(request, face, dialect.via, facts)
+    caller = await callerFrom(request, face, dialect.via, facts)
     facts.actor = 'id' in caller.actor ? caller.actor.id : null
-    await refusePredecessor(face, caller, exchange)
     const { route, params } = matching(exchange)
     const { status, body } = await answered(face, dialect, caller, { request, route, params })
     const finished = dialect.finish?.(body, momentOf(face, exchange)) ?? body
     answerJson(request, response, status, finished)
   } catch (error) {
     if (!(error instanceof AppError)) face.log.error({ error, request_id: facts.requestId }, 'request failed')
-    const refusal = error instanceof AppError ? error : new AppError('internal', 'Internal error.')
+    const known = error instanceof AppError ? error : new AppError('internal', 'Internal error.')
+    const refusal = caller === undefined ? known : toPredecessor(caller.actor, known)
     const { status, body, headers } = dialect.word(refusal, momentOf(face, exchange))
     answerJson(request, response, status, body, headers)
   }
@@ -123,24 +124,6 @@ function momentOf(face: HttpFace, { request, facts }: Exchange): Moment {
   const now = new Date(face.core.clock()).toISOString()
   const { sent, secret } = bearerOf(request)
   return { path: pathOf(request), requestId: facts.requestId, now, sent, formed: secret !== undefined }
-}
-
-/**
- * A replaced secret is as good as none, before anything else of the request is judged; it reads its own token, and fetches
- * the answer of the rotation that replaced it (security R44, R47).
- */
-async function refusePredecessor(
-  face: HttpFace,
-  caller: Caller,
-  { request, found }: Exchange,
-): Promise<void> {
-  if (!('predecessor' in caller.actor && caller.actor.predecessor)) return
-  const operation = found.find(({ route }) => route.method === request.method)?.route.operation
-  if (operation?.permission === 'public') return
-  const open = operation?.effect === 'read' || request.headers['idempotency-key'] !== undefined
-  if (operation?.permitsSelf !== undefined && open) return
-  if (operation !== undefined) await refuseUnpermitted(face.core, caller, operation)
-  throw unauthenticated()
 }
 
 function matching({ request, found }: Exchange): Found {

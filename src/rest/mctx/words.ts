@@ -69,13 +69,16 @@ function said(error: AppError): Said {
 }
 
 /** The first thing wrong, as `<field> <rule>`. */
-function wrong({ issues, message }: AppError): string {
+function wrong({ issues, message, field = '' }: AppError): string {
   const told = issues.find((issue) => issue.message === serversFixed) ?? issues[0]
-  if (told === undefined) return message.charAt(0).toLowerCase() + message.slice(1).replace(/\.$/, '')
+  if (told === undefined) {
+    const sentence = message.replace(`${field}: `, `${field} `).replace(/\.$/, '')
+    return sentence.charAt(0).toLowerCase() + sentence.slice(1)
+  }
   if (told.message === serversFixed) return serversFixed
-  const field = told.path.join('.').replace('idempotency_key', 'Idempotency-Key')
+  const name = told.path[0] === 'idempotency_key' ? 'Idempotency-Key' : told.path.join('.')
   const rule = told.code === 'unknown_member' ? 'is not a field of this request' : told.message
-  return `${field} ${rule}`.trim()
+  return `${name} ${rule}`.trim()
 }
 
 /** What a caller wrote, where it can be no secret, so that a refusal names it. */

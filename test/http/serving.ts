@@ -66,7 +66,7 @@ export async function openServing(database: Database, options: Partial<ServeOpti
       status: response.status,
       headers: response.headers,
       text,
-      json: isJson ? JSON.parse(text) : undefined,
+      json: isJson && text !== '' ? JSON.parse(text) : undefined,
     }
   }
   return {

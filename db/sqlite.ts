@@ -4,6 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { type CompiledQuery, Kysely, SqliteDialect, sql } from 'kysely'
 import { isBusy, NewerSchema, StoreUnavailable } from './errors.ts'
+import { identity } from './identity.ts'
+import { whenIdle } from './idle.ts'
 import { migrate, schemaVersion, storedVersion } from './migrate.ts'
 import type { Db, Prepared, Store, StoreOptions } from './open.ts'
 import { binder } from './prepare.ts'
@@ -13,7 +15,6 @@ import { inTime } from './snapshot.ts'
 type Handle = Database.Database
 
 const patience = 5_000
-const identityCheckEvery = 100
 
 /** Opens the file, private to its user (R4), in WAL with full durability (R42). */
 export async function openSqlite({ location, busyTimeout }: StoreOptions): Promise<Store> {
@@ -25,6 +26,7 @@ export async function openSqlite({ location, busyTimeout }: StoreOptions): Promi
   const read = kysely(reader)
   const write = kysely(writer)
   const sameFile = identity(location)
+  const idle = whenIdle(() => write.connection().execute((db) => truncateLog(db, location)))
   return {
     engine: 'sqlite',
     read,
@@ -32,6 +34,7 @@ export async function openSqlite({ location, busyTimeout }: StoreOptions): Promi
       write.connection().execute(async (db) => {
         sameFile()
         await beginImmediate(db)
+        idle.wrote()
         return finish(db, work)
       }),
     async snapshot(work, longest) {
@@ -53,6 +56,7 @@ export async function openSqlite({ location, busyTimeout }: StoreOptions): Promi
       lookups.prepare('select seq from audit_head').get()
     },
     async close() {
+      idle.stop()
       await read.destroy()
       lookups.close()
       // Last, because only a writer can put the log into the file and remove it.
@@ -171,29 +175,15 @@ async function retry<T>(attempt: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Refuses to go on when the file at the path is no longer the one that was opened (R18). */
-function identity(path: string): () => void {
-  const opened = statSync(path).ino
-  let checkedAt = 0
-  let problem: StoreUnavailable | undefined
-  return () => {
-    const now = Date.now()
-    if (now - checkedAt >= identityCheckEvery) {
-      checkedAt = now
-      const same = inodeOf(path) === opened
-      problem = same ? undefined : new StoreUnavailable('The database file was moved, replaced or deleted.')
-    }
-    if (problem !== undefined) throw problem
-  }
-}
+/** A log above this many bytes was held up by a reader; otherwise it goes into the file at about half of that. */
+const longLog = 8 * 1024 * 1024
 
-/** Undefined where there is no file, or none that may be looked at. */
-function inodeOf(path: string): number | undefined {
-  try {
-    return statSync(path).ino
-  } catch {
-    return undefined
-  }
+/** Puts a long log into the file and cuts it, unless a reader still needs it; answers whether it is short now (R58). */
+async function truncateLog(db: Db, path: string): Promise<boolean> {
+  const size = () => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0
+  if (size() < longLog) return true
+  await sql`pragma wal_checkpoint(truncate)`.execute(db)
+  return size() < longLog
 }
 
 /** Sees each commit of every other connection, our own writer's included, for 1.5 µs (F6). */

@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as audit from '../../db/audit.ts'
 import { create_token } from '../../tools/tokens/create_token.ts'
@@ -11,47 +9,11 @@ import { update_token } from '../../tools/tokens/update_token.ts'
 import { validate_token } from '../../tools/tokens/validate_token.ts'
 import { database, databases } from '../support/databases.ts'
 import { type Instance, openInstance, refusal } from '../support/instance.ts'
+import { watchLoops } from '../support/loops.ts'
 import { type Child, startChild } from '../support/processes.ts'
 import { makeToken, plantKey } from '../support/world.ts'
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-
-const watcher = `
-  const { parentPort } = require('node:worker_threads')
-  let last = performance.now()
-  let longest = 0
-  setInterval(() => {
-    const now = performance.now()
-    longest = Math.max(longest, now - last)
-    last = now
-  }, 2)
-  parentPort.on('message', () => parentPort.postMessage(longest))
-  parentPort.postMessage('ready')
-`
-
-/**
- * Watches the event loop of this thread, and beside it that of a thread which does nothing: a machine that is busy with
- * other processes holds up both, a blocking call of ours only the first. Answers the longest gaps, ms.
- */
-async function watchLoops(): Promise<() => Promise<{ ours: number; idle: number }>> {
-  const idle = new Worker(watcher, { eval: true })
-  await once(idle, 'message')
-  let last = performance.now()
-  let longest = 0
-  const timer = setInterval(() => {
-    const now = performance.now()
-    longest = Math.max(longest, now - last)
-    last = now
-  }, 2)
-  return async () => {
-    clearInterval(timer)
-    const ours = Math.max(longest, performance.now() - last)
-    idle.postMessage('how long')
-    const [gap] = (await once(idle, 'message')) as [number]
-    await idle.terminate()
-    return { ours, idle: gap }
-  }
-}
 
 /** The value that 99 of 100 do not exceed. */
 function p99(values: number[]): number {

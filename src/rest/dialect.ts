@@ -15,7 +15,7 @@ import { boundsOf } from '../http/limits.ts'
 import type { Family, RawRoute } from '../http/server.ts'
 import type { HttpFace } from '../http/types.ts'
 import type { Described } from './openapi/described.ts'
-import { listedQuery, soughtBy } from './query.ts'
+import { listedQuery, soughtWithin } from './query.ts'
 import type { Ask, Route } from './route.ts'
 
 /** What a refusal is worded with. */
@@ -195,9 +195,14 @@ function patternOf(path: string): RegExp {
   return new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}$`)
 }
 
+/** Names that are longer than any other: a user may be named by an e-mail. */
+const longest: Record<string, number> = { user_identifier: 254 }
+
 /** Each parameter decoded once; one that cannot be, or that no store can hold, is looked up all the same and not found. */
 function decoded(params: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(params).map(([name, text]) => [name, soughtBy(once(text))]))
+  return Object.fromEntries(
+    Object.entries(params).map(([name, text]) => [name, soughtWithin(once(text), longest[name] ?? 200)]),
+  )
 }
 
 function once(text: string): string {

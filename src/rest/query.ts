@@ -19,6 +19,11 @@ export function everyValue(search: string, named = (written: string) => written)
 
 /** A text to look a thing up by: one that no store can hold takes a form that nothing has, and is not found. */
 export function soughtBy(text: string): string {
-  const storable = text !== '' && text.length <= 200 && !/[\0\p{Surrogate}]/u.test(text)
+  return soughtWithin(text, 200)
+}
+
+/** As `soughtBy`, for names of up to that many characters. */
+export function soughtWithin(text: string, longest: number): string {
+  const storable = text !== '' && text.length <= longest && !/[\0\p{Surrogate}]/u.test(text)
   return storable ? text : [...JSON.stringify(text)].slice(0, 100).join('')
 }

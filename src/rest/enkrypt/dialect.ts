@@ -1,3 +1,4 @@
+import type { AnyOperation } from '../../core/operation.ts'
 import type { Dialect } from '../dialect.ts'
 import type { Route } from '../route.ts'
 import { configRoutes } from './configs.ts'
@@ -24,8 +25,14 @@ export const enkrypt: Dialect = {
   owns: (path) => path === '/api/v1' || path.startsWith('/api/v1/'),
   routes: routes.map((route) => ({
     ...route,
+    operation: byPermission(route.operation),
     error: (error, actor) => ofUserKey(route.error(error, actor), actor),
   })),
   word,
   refusal,
+}
+
+/** Nobody acts here by being the token itself: a user key is 403 on keys, its own included, and a predecessor 401. */
+function byPermission({ permitsSelf: _, ...operation }: AnyOperation): AnyOperation {
+  return operation
 }

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { tools } from '../../../tools/index.ts'
-import { AppError } from '../../core/errors.ts'
 import { type Route, to } from '../route.ts'
 import { empty, identifier, newName, oneOf, search } from './bodies.ts'
 import { config, configOf, named, namedOf, project, projectOf } from './objects.ts'
@@ -120,12 +119,10 @@ export const projectRoutes: Route[] = [
   }),
   to('DELETE /api/v1/projects/:project_identifier/users/:user_identifier', tools.remove_project_member, {
     input: ofMember,
+    fixed: { must_be_member: true },
     answer: envelope(revoked),
-    output: ({ changed, revoked_user_keys }) => {
-      if (changed)
-        return says('User removed from project successfully', { revoked_api_keys: revoked_user_keys })
-      throw new AppError('not_found', 'The user is no member of the project.', { entity: 'member' })
-    },
+    output: ({ revoked_user_keys }) =>
+      says('User removed from project successfully', { revoked_api_keys: revoked_user_keys }),
   }),
   to('DELETE /api/v1/projects/:project_identifier/users', tools.remove_project_members, {
     input: of,

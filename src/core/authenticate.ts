@@ -5,9 +5,17 @@ import type { Actor } from './actor.ts'
 import { AppError, type ErrorCode } from './errors.ts'
 import type { Verified, Verifier } from './verify.ts'
 
-/** Turns a Bearer secret into the actor it stands for; the same refusal for everything that is no good (R30). */
-export async function authenticate(verifier: Verifier, secret: string, ip: string | null): Promise<Actor> {
-  const verified = await reached(verifier.verify(secret, { ip }, { management: true }))
+/**
+ * Turns a Bearer secret into the actor it stands for; the same refusal for everything that is no good (R30). Where only
+ * tokens are anything, a management key is no good either.
+ */
+export async function authenticate(
+  verifier: Verifier,
+  secret: string,
+  ip: string | null,
+  { tokensOnly = false } = {},
+): Promise<Actor> {
+  const verified = await reached(verifier.verify(secret, { ip }, { management: !tokensOnly }))
   if (verified.verdict === 'valid') return actorOf(verified)
   if (statusOf(verified.verdict) === 403) {
     throw new AppError('ip_not_allowed', 'This address is not in the allowed_ips of the credential.')

@@ -173,6 +173,7 @@ async function write<I extends Shape, O extends Shape, P, F extends Shape, G ext
 ): Promise<Made<O, G>> {
   const before = context(core, caller, core.store.read, core.clock(), 0)
   const attempt = idempotent.attemptOf(core.keys, caller, operation, input)
+  if (attempt !== undefined) await operation.admit?.(before, input)
   const kept = attempt && (await idempotent.recall(before.db, attempt, before.now))
   if (access === 'repeat_only' && kept === undefined) throw unauthenticated()
   const output = (kept ?? (await change(core, caller, operation, input, before, attempt))) as Made<O, G>

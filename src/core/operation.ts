@@ -68,6 +68,8 @@ export interface Operation<
   target?(input: z.output<I>, output?: Made<O, G>): string | undefined
   /** Allows a caller without the permission to act on itself. */
   permitsSelf?(actor: Actor, input: z.output<I>): boolean
+  /** Refuses what the caller may not any more, before a repeat gets its answer or is told of: R47 judges anew each time. */
+  admit?(ctx: Context, input: Given<I, F>): Promise<unknown>
   /** Before the transaction: hash a password, make a secret, read the version a change compares. */
   prepare?(ctx: Context, input: Given<I, F>): Promise<P>
   /** Inside the transaction (reads: on the read connection); database work only. */

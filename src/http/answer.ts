@@ -10,9 +10,10 @@ export interface Answer {
   headers: Record<string, string>
 }
 
-/** The path of a request as it was sent, without its query. */
+/** The path of a request as it was sent, without its query, and without the host a request line may name. */
 export function pathOf({ url = '' }: IncomingMessage): string {
-  return url.split('?', 1)[0] ?? ''
+  const [target = ''] = url.split('?', 1)
+  return target.startsWith('http://') ? target.replace(/^http:\/\/[^/]*/, '') || '/' : target
 }
 
 /** Answers with JSON on Node's own response. */

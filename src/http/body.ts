@@ -40,12 +40,12 @@ export function readBytesOf(
   request: IncomingMessage,
   limit: number = defaultLimits.bodyBytes,
 ): Promise<Buffer> {
+  if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.reject(tooLarge(limit))
   const encodings = headerValues(request, 'content-encoding')
   if (encodings.some((value) => value.toLowerCase() !== 'identity')) {
     const told = 'Send the body without Content-Encoding; compressed requests are not read.'
     return Promise.reject(new AppError('unsupported', told, { reason: 'media_type' }))
   }
-  if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.reject(tooLarge(limit))
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0

@@ -10,6 +10,11 @@ import type { HttpEnv, HttpFace } from './types.ts'
 
 type Asker = Pick<HttpFace, 'core' | 'failures' | 'requests'>
 
+/** Which credentials are any where they are sent; absent = all. */
+interface Accepts {
+  tokensOnly?: boolean
+}
+
 /**
  * Who sent a request, by its credential alone (security R12). Throws `unauthenticated`, `ip_not_allowed`,
  * `rate_limited` after too many failures or requests, `unavailable`.
@@ -24,20 +29,27 @@ export async function callerFrom(
   face: Asker,
   via: Via,
   from: { requestId: string; ip: string | null },
+  accepts: Accepts = {},
 ): Promise<Caller> {
   const { secret, sent } = bearerOf(request)
   if (!sent) throw unauthenticated()
-  const actor = await actorOf(face, via, secret, from.ip)
+  const actor = await actorOf(face, { via, ip: from.ip, accepts }, secret)
   if ('id' in actor) await face.requests(actor.id)
   const facts = factsOf(request)
   if (facts !== undefined) facts.actor = actorId(actor)
   return { actor, via, ip: from.ip, client: null, request_id: from.requestId }
 }
 
-async function actorOf(face: Asker, via: Via, secret: string | undefined, ip: string | null): Promise<Actor> {
+interface Way {
+  via: Via
+  ip: string | null
+  accepts: Accepts
+}
+
+async function actorOf(face: Asker, { via, ip, accepts }: Way, secret: string | undefined): Promise<Actor> {
   try {
     if (secret === undefined) throw unauthenticated()
-    return await authenticate(face.core.verifier, secret, ip)
+    return await authenticate(face.core.verifier, secret, ip, accepts)
   } catch (error) {
     if (!(error instanceof AppError)) throw error
     if (error.code === 'ip_not_allowed')

@@ -37,6 +37,8 @@ export interface Dialect {
   title: string
   owns(path: string): boolean
   routes: readonly Route[]
+  /** Tokens alone are credentials here: a management key is as good as none. */
+  tokensOnly?: boolean
   word(error: AppError, at: Moment): Answer
   /** Adds what only the moment of the answer knows to a success. */
   finish?(body: Record<string, unknown>, at: Moment): object
@@ -105,7 +107,7 @@ async function answer(face: HttpFace, dialect: Dialect, exchange: Exchange): Pro
   const { request, response, facts } = exchange
   let caller: Caller | undefined
   try {
-    caller = await callerFrom(request, face, dialect.via, facts)
+    caller = await callerFrom(request, face, dialect.via, facts, dialect)
     facts.actor = 'id' in caller.actor ? caller.actor.id : null
     const { route, params } = matching(exchange)
     const { status, body } = await answered(face, dialect, caller, { request, route, params })

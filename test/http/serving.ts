@@ -61,7 +61,8 @@ export async function openServing(database: Database, options: Partial<ServeOpti
   const send = async (path: string, init: RequestInit = {}): Promise<Answer> => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, init)
     const text = await response.text()
-    const isJson = response.headers.get('content-type')?.startsWith('application/json') === true
+    const type = response.headers.get('content-type')
+    const isJson = text !== '' && type?.startsWith('application/json') === true
     return {
       status: response.status,
       headers: response.headers,

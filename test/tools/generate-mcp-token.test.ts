@@ -259,6 +259,8 @@ describe.each(databases)('generate_mcp_token on $name', (database) => {
     expect(await generate(email, project_id, key)).toEqual(first)
     expect(await refusal(generate(email, project_id, { ...key, password: 'wrong' }))).toBe('unauthenticated')
     expect((await generate(other.email, project_id, key)).secret).not.toBe(first.secret)
+    expect(await refusal(generate(email, other.project_id, key))).toBe('forbidden')
+    await instance.call('admin', add_project_member, { project_id: other.project_id, user_id })
     expect(await refusal(generate(email, other.project_id, key))).toBe('conflict')
     instance.clock.pass(11 * 60_000)
     expect(await refusalError(generate(email, project_id, key))).toMatchObject({
@@ -267,6 +269,20 @@ describe.each(databases)('generate_mcp_token on $name', (database) => {
     })
     const mine = await instance.call('reader', list_magic_tokens, { owner_id: user_id })
     expect(mine.tokens.map((one) => one.id)).toEqual([first.token.id])
+  })
+
+  it('R47: what a person may not any more is refused before a repeat gets its answer or is told of', async () => {
+    const { email, user_id, project_id } = await furnish()
+    const key = { idempotency_key: `another-key-of-test-${database.name}` }
+    await generate(email, project_id, key)
+    await setPolicy(instance, { max_lifetime_days: 90 })
+    expect(await refusal(generate(email, project_id, key))).toBe('invalid_input')
+    await setPolicy(instance, { max_lifetime_days: null })
+    await instance.call('admin', remove_project_member, { project_id, user_id })
+    const rows = await trailOf(instance, async () =>
+      expect(await refusal(generate(email, project_id, key))).toBe('forbidden'),
+    )
+    expect(rows).toMatchObject([{ action: 'generate_mcp_token', outcome: 'denied', actor_id: user_id }])
   })
 
   it('a sign-in ends with the password it was made with, and with the account', async () => {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import * as projects from '../../db/projects.ts'
 import * as tokens from '../../db/tokens.ts'
+import type { Context } from '../../src/core/context.ts'
 import { AppError } from '../../src/core/errors.ts'
 import { idempotencyKey, secretString } from '../../src/core/fields.ts'
 import { grantExpiry } from '../../src/core/limits.ts'
@@ -46,14 +47,10 @@ export const generate_mcp_token = operation({
   credential: 'password',
   retryable: true,
   target: (input, done) => done?.token.id ?? input.project_id,
+  admit: granted,
   prepare: async (ctx) => newSecret(ctx.keys, (await ctx.settings()).token_prefix),
-  async run(ctx, { project_id }, { secret, columns }) {
-    const user = await signedIn(ctx)
-    const project = await projects.findLive(ctx.db, {}, project_id)
-    const member = await projects.isMember(ctx.db, project_id, user?.id ?? '')
-    if (user === undefined || project === undefined || !member) throw noAccess()
-    // The face holds the permission for a token without an end; the policy of the instance still binds it.
-    const expires_at = await grantExpiry(ctx, { expires_at: null }, true)
+  async run(ctx, input, { secret, columns }) {
+    const { user, project, expires_at } = await granted(ctx, input)
     const row = await tokens.insert(ctx.db, {
       ...columns,
       id: ctx.newId('token'),
@@ -83,6 +80,17 @@ export const generate_mcp_token = operation({
     }
   },
 })
+
+/** Who gets a token for what, and that none has an end; throws `unauthenticated`, `forbidden`, `invalid_input`. */
+async function granted(ctx: Context, { project_id }: { project_id: string }) {
+  const user = await signedIn(ctx)
+  const project = await projects.findLive(ctx.db, {}, project_id)
+  const member = await projects.isMember(ctx.db, project_id, user?.id ?? '')
+  if (user === undefined || project === undefined || !member) throw noAccess()
+  // The operation holds the permission for a token without an end; the policy of the instance still binds it.
+  const expires_at = await grantExpiry(ctx, { expires_at: null }, true)
+  return { user, project, expires_at }
+}
 
 function shown({ variables, is_default, ...rest }: Awaited<ReturnType<typeof projects.environmentsOf>>[0]) {
   return {

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { tools } from '../../../tools/index.ts'
-import { AppError } from '../../core/errors.ts'
 import type { Dialect } from '../dialect.ts'
 import { to } from '../route.ts'
 import { generateRoutes } from './described.ts'
@@ -60,6 +59,7 @@ export const gassapi: Dialect = {
   via: 'gassapi',
   title: 'GASSAPI',
   owns: (path) => path === '/mcp/validate' || path.startsWith('/mcp/validate/'),
+  tokensOnly: true,
   routes: [
     to('GET /mcp/validate', tools.describe_credential, {
       answer: validated,
@@ -87,8 +87,6 @@ export const gassapi: Dialect = {
           },
         },
       }),
-      // Only tokens are anything here; a management key is as good as none.
-      error: (error) => (error.code === 'forbidden' ? new AppError('unauthenticated', error.message) : error),
     }),
   ],
   word,

@@ -7,15 +7,15 @@ import { answerJson, fixedHeaders, leaveBody, pathOf } from '../../http/answer.t
 import { parseJson, readBytesOf } from '../../http/body.ts'
 import type { Facts } from '../../http/facts.ts'
 import { withIdempotencyKey } from '../../http/idempotency-key.ts'
+import { boundsOf } from '../../http/limits.ts'
 import type { Family, RawRoute } from '../../http/server.ts'
 import type { HttpFace } from '../../http/types.ts'
-import { generateRefusal, invalidJson, methodNotAllowed } from './words.ts'
+import { generateRefusal, invalidJson, methodNotAllowed, missingFields } from './words.ts'
+
+const operation = tools.generate_mcp_token
 
 /** Its path, and the old one. */
 export const paths = ['/public/generate-mcp-token', '/public/generate-mcp-token.php']
-
-/** Bytes of a sign-in at most (security R24). */
-const largest = 16 * 1024
 
 /** Any page may call it: the credential is in the body, and no browser adds one by itself (security R23). */
 const anyPage = { 'access-control-allow-origin': '*' }
@@ -68,16 +68,10 @@ async function answer(
   }
   try {
     if (request.method !== 'POST') throw methodNotAllowed()
-    const body = { ...fieldsOf(await bodyOf(request)) }
+    const input = withIdempotencyKey(request, fieldsOf(await bodyOf(face, request)))
     const caller = { via: 'gassapi' as const, ip: facts.ip, client: null, request_id: facts.requestId }
-    const { generate_mcp_token } = tools
-    const out = await invokeWithPassword(
-      face.core,
-      caller,
-      generate_mcp_token,
-      withIdempotencyKey(request, body),
-    )
-    answerJson(request, response, 201, successOf(generate_mcp_token.output.parse(out)), anyPage)
+    const out = await invokeWithPassword(face.core, caller, operation, input)
+    answerJson(request, response, 201, successOf(operation.output.parse(out)), anyPage)
   } catch (error) {
     if (!(error instanceof AppError)) face.log.error({ error, request_id: facts.requestId }, 'request failed')
     const refusal = error instanceof AppError ? error : new AppError('internal', 'Internal error.')
@@ -86,9 +80,10 @@ async function answer(
   }
 }
 
-async function bodyOf(request: IncomingMessage): Promise<unknown> {
-  const bytes = await readBytesOf(request, largest)
-  const body = bytes.length === 0 ? undefined : parseJson(bytes)
+async function bodyOf({ limits }: HttpFace, request: IncomingMessage): Promise<unknown> {
+  const bounds = boundsOf(limits, operation)
+  const bytes = await readBytesOf(request, bounds.bodyBytes)
+  const body = bytes.length === 0 ? undefined : parseJson(bytes, bounds)
   // What counts as empty where this route comes from is no input there at all (gassapi:generate:invalid:json).
   const isEmpty = !body || (typeof body === 'object' && Object.keys(body).length === 0)
   if (isEmpty) throw invalidJson()
@@ -97,9 +92,7 @@ async function bodyOf(request: IncomingMessage): Promise<unknown> {
 
 function fieldsOf(body: unknown): z.output<typeof generateBody> {
   const found = generateBody.safeParse(body)
-  if (!found.success || Object.values(found.data).includes('')) {
-    throw new AppError('invalid_input', 'Missing required fields: email, password, project_id')
-  }
+  if (!found.success || Object.values(found.data).includes('')) throw missingFields()
   // An id with half a character in it is the id of nothing (gassapi:generate:project:verbatim).
   return { ...found.data, project_id: found.data.project_id.replace(/[\0\p{Surrogate}]/gu, '\ufffd') }
 }
@@ -107,6 +100,6 @@ function fieldsOf(body: unknown): z.output<typeof generateBody> {
 function successOf({
   project: { id, name, description },
   secret,
-}: z.output<typeof tools.generate_mcp_token.output>): z.input<typeof generated> {
+}: z.output<typeof operation.output>): z.input<typeof generated> {
   return { project: { id, name, description }, mcpClient: { token: secret } }
 }

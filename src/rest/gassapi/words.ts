@@ -11,69 +11,106 @@ export const refusal = z.object({
   error: z.string().optional(),
 })
 
-type Words = [message: string, error?: string]
+type Told = [status: number, message: string, error?: string]
 
-/** What is said alike on both routes. */
-const common: Partial<Record<ErrorCode, Words>> = {
-  rate_limited: ['Too many requests', 'Try again later'],
-  unavailable: ['The service is not available now', 'Try again later'],
-  not_found: ['Not found', 'Not Found'],
+/** What a route tells of a refusal: by its reason and, where that is not named, by its code. */
+interface Words {
+  reasons: Record<string, Told>
+  codes: Partial<Record<ErrorCode, Told>>
+  /** Of anything else. */
+  fault: Told
 }
 
+/** What comes before any code of the routes, and what comes behind it, is told alike on both. */
+const common = {
+  reasons: {
+    url: [414, 'Request URL too long', 'Bad Request'],
+    headers: [431, 'Too many request headers', 'Bad Request'],
+  },
+  codes: {
+    rate_limited: [429, 'Too many requests', 'Try again later'],
+    unavailable: [503, 'The service is not available now', 'Try again later'],
+  },
+} satisfies Omit<Words, 'fault'>
+
+const notJson: Told = [400, 'Invalid JSON input']
 const failed = 'Failed to generate MCP token'
 
-/** A refusal of the public route (docs/contracts/gassapi.md, section 3). */
+/** docs/contracts/gassapi.md, section 3. */
+const ofGenerate: Words = {
+  reasons: {
+    ...common.reasons,
+    foreign: [403, 'Host not allowed', 'Forbidden'],
+    method: [405, 'Method not allowed. Use POST.'],
+    json: notJson,
+    complex: notJson,
+    media_type: notJson,
+    missing: [400, 'Missing required fields: email, password, project_id'],
+  },
+  codes: {
+    ...common.codes,
+    too_large: [413, 'Request body too large'],
+    unauthenticated: [401, 'Login failed', 'Invalid credentials'],
+    forbidden: [403, 'Project not found or access denied', 'Access denied: Project access denied'],
+  },
+  fault: [500, failed, 'Internal error'],
+}
+
+/** docs/contracts/gassapi.md, section 6. */
+const ofValidate: Words = {
+  reasons: {
+    ...common.reasons,
+    foreign: [403, 'Host or Origin not allowed', 'Forbidden'],
+    method: [405, 'Method not allowed. Use GET.'],
+  },
+  codes: {
+    ...common.codes,
+    unauthenticated: [401, 'Invalid token', 'Unauthorized'],
+    ip_not_allowed: [403, 'IP not allowed', 'Forbidden'],
+    not_found: [404, 'Not found', 'Not Found'],
+  },
+  fault: [500, 'Internal error', 'Internal error'],
+}
+
+/** Refusals that say in their own words why no token was made. */
+const ownWords: Partial<Record<ErrorCode, number>> = { invalid_input: 400, conflict: 409, already_done: 409 }
+
+/** A refusal of the public route. */
 export function generateRefusal(error: AppError, requestId: string): Answer {
-  const { status, headers } = nativeError(error, requestId, false)
-  const shown = { ...headers, ...(error.reason === 'method' ? { allow: error.message } : {}) }
-  return answerOf(statusOf(error, status), generateWords(error), error.code === 'forbidden' ? {} : shown)
+  const own = ownWords[error.code]
+  const why: Words['codes'] = own === undefined ? {} : { [error.code]: [own, failed, error.message] }
+  const words = { ...ofGenerate, codes: { ...ofGenerate.codes, ...why } }
+  return answerOf(words, error, nativeError(error, requestId, false).headers)
 }
 
-function generateWords({ code, reason, message, issues }: AppError): Words {
-  if (code === 'forbidden' && reason === 'foreign') return ['Host not allowed', 'Forbidden']
-  if (code === 'forbidden')
-    return ['Project not found or access denied', 'Access denied: Project access denied']
-  if (code === 'unauthenticated') return ['Login failed', 'Invalid credentials']
-  if (code === 'unsupported' && reason === 'method') return ['Method not allowed. Use POST.']
-  if (reason === 'json' || reason === 'complex' || code === 'unsupported') return ['Invalid JSON input']
-  if (code === 'too_large') return ['Request body too large']
-  if (code === 'invalid_input' && reason === undefined && issues.length === 0) return [message]
-  if (code === 'invalid_input' || code === 'conflict' || code === 'already_done') return [failed, message]
-  return common[code] ?? [failed, 'Internal error']
-}
-
-/** A refusal of `/mcp/validate` (docs/contracts/gassapi.md, section 6). */
+/** A refusal of `/mcp/validate`. */
 export function word(error: AppError, { requestId, sent }: Moment): Answer {
-  const { status, headers } = nativeError(error, requestId, sent)
-  const allow = error.reason === 'method' ? { allow: error.message } : {}
-  const shown = error.code === 'forbidden' ? {} : { ...headers, ...allow }
-  return answerOf(statusOf(error, status), validateWords(error), shown)
+  return answerOf(ofValidate, error, nativeError(error, requestId, sent).headers)
 }
 
-function validateWords({ code, reason, message }: AppError): Words {
-  if (code === 'unauthenticated') return ['Invalid token', 'Unauthorized']
-  if (code === 'ip_not_allowed') return ['IP not allowed', 'Forbidden']
-  if (code === 'forbidden' && reason === 'foreign') return ['Host or Origin not allowed', 'Forbidden']
-  if (code === 'unsupported' && reason === 'method') return ['Method not allowed. Use GET.']
-  if (code === 'too_large') return [message, 'Bad Request']
-  return common[code] ?? ['Internal error', 'Internal error']
-}
-
-function statusOf({ code, reason }: AppError, native: number): number {
-  if (reason === 'complex') return 400
-  return code === 'unsupported' && reason !== 'method' ? 400 : native
-}
-
-function answerOf(status: number, [message, error]: Words, headers: Record<string, string>): Answer {
-  return { status, body: { success: false, message, ...(error === undefined ? {} : { error }) }, headers }
+function answerOf(
+  { reasons, codes, fault }: Words,
+  error: AppError,
+  headers: Record<string, string>,
+): Answer {
+  const [status, message, why] = reasons[error.reason ?? ''] ?? codes[error.code] ?? fault
+  const body = { success: false, message, ...(why === undefined ? {} : { error: why }) }
+  if (error.reason === 'method') return { status, body, headers: { allow: error.message } }
+  // No permission is named here: nobody has one to ask for.
+  return { status, body, headers: error.code === 'forbidden' ? {} : headers }
 }
 
 /** No JSON in the body, or nothing in it. */
 export function invalidJson(): AppError {
-  return new AppError('invalid_input', 'Invalid JSON input', { reason: 'json' })
+  return new AppError('invalid_input', 'The body is not JSON, or holds nothing.', { reason: 'json' })
 }
 
-/** Another method than the one there is. */
+/** A field is not there, or is no text. */
+export function missingFields(): AppError {
+  return new AppError('invalid_input', 'email, password and project_id must be given.', { reason: 'missing' })
+}
+
+/** Another method than those there are. */
 export function methodNotAllowed(): AppError {
   return new AppError('unsupported', 'POST, OPTIONS', { reason: 'method' })
 }

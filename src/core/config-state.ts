@@ -3,7 +3,7 @@ import type { ConfigRow, ServerRow } from '../../db/schema.ts'
 import * as servers from '../../db/servers.ts'
 import type { Context } from './context.ts'
 import { AppError, notFound } from './errors.ts'
-import { idsOnly, namesToo } from './found.ts'
+import { namesToo, readsNamesToo } from './found.ts'
 
 /** Servers of one configuration at most: enough for anybody, and few enough to change, copy and show at once. */
 export const mostServers = 1_000
@@ -15,7 +15,7 @@ export async function findConfig(ctx: Context, id: string): Promise<ConfigRow> {
 
 /** As `findConfig`, by its exact name too: for reads, where the face's contract has names. */
 export async function findConfigNamed(ctx: Context, text: string): Promise<ConfigRow> {
-  return configOr(ctx, text, !idsOnly(ctx))
+  return configOr(ctx, text, readsNamesToo(ctx, text))
 }
 
 async function configOr(ctx: Context, text: string, named: boolean): Promise<ConfigRow> {
@@ -47,7 +47,7 @@ export async function findConfigServer(ctx: Context, config: ConfigRow, id: stri
 
 /** As `findConfigServer`, by its exact name too: for reads, where the face's contract has names. */
 export async function findConfigServerNamed(ctx: Context, config: ConfigRow, id: string): Promise<ServerRow> {
-  return serverOr(ctx, config, id, !idsOnly(ctx))
+  return serverOr(ctx, config, id, readsNamesToo(ctx, id))
 }
 
 async function serverOr(ctx: Context, config: ConfigRow, text: string, named: boolean): Promise<ServerRow> {

@@ -33,6 +33,11 @@ export function namesToo({ via }: Pick<Context, 'via'>, text: string): boolean {
   return via === 'enkrypt' && !looksLikeId(text)
 }
 
+/** As `namesToo`, for reads: on every face that has names. */
+export function readsNamesToo(ctx: Pick<Context, 'via'>, text: string): boolean {
+  return !idsOnly(ctx) && !looksLikeId(text)
+}
+
 /** The row, refused if there is none and if it is a tombstone: what is deleted does not change any more. */
 export function live<Row extends { deleted_at: string | null }>(
   row: Row | undefined,

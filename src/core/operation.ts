@@ -62,7 +62,10 @@ export interface Operation<
   large?: boolean
   /** The same arguments twice change nothing the second time (an MCP hint). */
   idempotent?: boolean
-  /** Refuses what the time alone decides, such as an end in the past: with the form of the input, before the caller is judged. */
+  /**
+   * Refuses what members mean together and what the time alone decides, such as an end in the past: with the form of the
+   * input, before the caller is judged.
+   */
   check?(input: Given<I, F>, now: string): void
   /** The id of the thing acted on, for the audit row; the output is absent when the call was denied. */
   target?(input: z.output<I>, output?: Made<O, G>): string | undefined

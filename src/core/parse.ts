@@ -62,12 +62,25 @@ function isSecret(schema: unknown): boolean {
   )
 }
 
+/** The refusal of members that exclude each other, or of which one must be given. */
+export function unchosen(members: readonly string[], message: string): AppError {
+  return invalid(members.map((member) => ({ path: [member], code: 'choice', message })))
+}
+
 /** The refusal for bad input, with one sentence that names the first few problems. */
 export function invalid(issues: Issue[]): AppError {
-  const told = issues.slice(0, 3).map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`)
-  const more = issues.length > 3 ? ` (and ${issues.length - 3} more)` : ''
-  const field = issues[0]?.path.join('.')
+  const [first] = issues
+  const told =
+    first?.code === 'choice'
+      ? [`${issues.map(placeOf).join(', ')}: ${first.message}`]
+      : issues.slice(0, 3).map((issue) => `${placeOf(issue)}: ${issue.message}`)
+  const more = first?.code !== 'choice' && issues.length > 3 ? ` (and ${issues.length - 3} more)` : ''
+  const field = first?.path.join('.')
   return new AppError('invalid_input', `${told.join('; ')}${more}.`, { issues, ...(field ? { field } : {}) })
+}
+
+function placeOf({ path }: Issue): string {
+  return path.join('.') || 'input'
 }
 
 /** `takes` says which members there are, for an unknown one at the top. */

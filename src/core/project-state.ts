@@ -2,7 +2,7 @@ import * as projects from '../../db/projects.ts'
 import type { ProjectRow } from '../../db/schema.ts'
 import type { Context } from './context.ts'
 import { AppError, notFound } from './errors.ts'
-import { idsOnly, namesToo } from './found.ts'
+import { namesToo, readsNamesToo } from './found.ts'
 
 /** The live project in the caller's scope. */
 export async function findProject(ctx: Context, id: string): Promise<ProjectRow> {
@@ -11,7 +11,7 @@ export async function findProject(ctx: Context, id: string): Promise<ProjectRow>
 
 /** As `findProject`, by its exact name too: for reads, where the face's contract has names. */
 export async function findProjectNamed(ctx: Context, text: string): Promise<ProjectRow> {
-  return projectOr(ctx, text, !idsOnly(ctx))
+  return projectOr(ctx, text, readsNamesToo(ctx, text))
 }
 
 async function projectOr(ctx: Context, text: string, named: boolean): Promise<ProjectRow> {

@@ -28,6 +28,9 @@ export function named<Value extends z.ZodType>(value: Value, problem: (name: str
   })
 }
 
+/** Variables of a program. */
+export const env = named(value, variableProblem)
+
 export const command = clean('line')
   .max(1_000)
   .refine((text) => text.trim() !== '', 'must not be empty')
@@ -59,7 +62,7 @@ export const runsPart = z
   .strictObject({
     command: command.optional().describe('Program to start; it gets args as they are, without a shell.'),
     args: args.optional().describe('Arguments of the program, one text each.'),
-    env: named(value, variableProblem)
+    env: env
       .optional()
       .describe('Variables of the program. Secrets among the values pass through this conversation.'),
     url: url.optional().describe('Address of a remote server (http or https), instead of a program.'),

@@ -14,6 +14,7 @@ import { withIdempotencyKey } from '../http/idempotency-key.ts'
 import { boundsOf } from '../http/limits.ts'
 import type { Family, RawRoute } from '../http/server.ts'
 import type { HttpFace } from '../http/types.ts'
+import { inWordsOf } from './names.ts'
 import type { Described } from './openapi/described.ts'
 import { listedQuery, soughtWithin } from './query.ts'
 import type { Ask, Route } from './route.ts'
@@ -157,7 +158,9 @@ async function answered(
     const input = route.input(ask)
     const whole = operation.retryable ? withIdempotencyKey(request, input) : input
     const started = performance.now()
-    const out = await invokeDialect(face.core, caller, operation, whole, permission)
+    const out = await invokeDialect(face.core, caller, operation, whole, permission).catch((error) => {
+      throw inWordsOf(route.names, error)
+    })
     face.metrics.operation(operation.name, (performance.now() - started) / 1_000)
     return { body: route.output(out) as Record<string, unknown>, status: route.status(out) }
   } catch (error) {
@@ -188,7 +191,8 @@ async function bodyOf(
 }
 
 function strictly(schema: z.ZodObject, raw: unknown, part: 'body' | 'query'): object {
-  if (raw === null) throw new AppError('invalid_input', 'The body must be a JSON object.', { field: part })
+  if (raw !== undefined && (typeof raw !== 'object' || raw === null || Array.isArray(raw)))
+    throw new AppError('invalid_input', 'The body must be a JSON object.', { field: part })
   return parseInput({ name: `the ${part}`, input: schema }, raw)
 }
 

@@ -3,6 +3,7 @@ import type { Actor } from '../core/actor.ts'
 import type { AppError } from '../core/errors.ts'
 import type { AnyOperation, Beside, Operation, Told } from '../core/operation.ts'
 import type { Permission } from '../core/permissions.ts'
+import type { MemberNames } from './names.ts'
 
 /** What a request to a route brings, each part parsed by the route's own schema. */
 export interface Ask {
@@ -23,6 +24,7 @@ export interface Route {
   /** Answers a whole list. */
   all: boolean
   input(ask: Ask): object
+  names: MemberNames | undefined
   /** The shape of a success, for the documentation; `output` is typed by it. */
   answer: z.ZodType
   output(out: object): unknown
@@ -58,6 +60,7 @@ interface Differences<
   fixed?: Beside<F, 'input'> & Partial<z.input<I>>
   /** The whole list, oldest first and unpaged; more than 10,000 entries are refused. */
   all?: true
+  names?: MemberNames
   /** Absent = path, query and body together. */
   input?(
     ask: { params: Record<Names<Line>, string> } & { body: Parsed<B>; query: Parsed<Q> },
@@ -99,6 +102,7 @@ export function to<
         : input(ask as unknown as Parameters<typeof input>[0])),
       ...own,
     }),
+    names: differs.names,
     answer,
     output: output as Route['output'],
     status: typeof status === 'number' ? () => status : (status as Route['status']),

@@ -3,12 +3,11 @@ import * as configs from '../../db/configs.ts'
 import { type ConfigDocument, configDocument } from '../../src/core/config-document.ts'
 import { resolveDocument } from '../../src/core/config-import.ts'
 import { refuseTakenConfig } from '../../src/core/config-state.ts'
-import { AppError } from '../../src/core/errors.ts'
 import { fileName, readExport } from '../../src/core/exports.ts'
 import { idempotencyKey, name } from '../../src/core/fields.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
-import { parseDocument } from '../../src/core/parse.ts'
+import { parseDocument, unchosen } from '../../src/core/parse.ts'
 import { addServers } from '../../src/core/server-rows.ts'
 import { configView, showConfig } from '../../src/core/views/config.ts'
 
@@ -35,11 +34,12 @@ export const import_config = operation({
   retryable: true,
   large: true,
   target: (_, done) => done?.config.id,
+  check({ input_file, data }) {
+    if ((input_file === undefined) === (data === undefined))
+      throw unchosen(['data', 'input_file'], 'exactly one of these must be given')
+  },
   async prepare(ctx, { input_file, data }) {
     refuseBound(ctx)
-    if ((input_file === undefined) === (data === undefined)) {
-      throw new AppError('invalid_input', 'Give exactly one of input_file and data.', { field: 'data' })
-    }
     const document =
       input_file === undefined
         ? (data as ConfigDocument)

@@ -3,12 +3,11 @@ import { z } from 'zod'
 import * as servers from '../../db/servers.ts'
 import { findConfig, findConfigServer, touchConfig } from '../../src/core/config-state.ts'
 import type { Context } from '../../src/core/context.ts'
-import { AppError } from '../../src/core/errors.ts'
 import { fileName, readExport } from '../../src/core/exports.ts'
 import { id } from '../../src/core/fields.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
-import { parseDocument } from '../../src/core/parse.ts'
+import { parseDocument, unchosen } from '../../src/core/parse.ts'
 import { configServerView, showConfigServer } from '../../src/core/views/config-server.ts'
 import { type GuardrailPolicy, guardrailPolicy, storedPolicy } from '../../src/domain/guardrail-policy.ts'
 
@@ -30,15 +29,14 @@ export const set_server_guardrails = operation({
   effect: 'change',
   idempotent: true,
   target: (input, done) => done?.server.id ?? input.server_id,
-  async prepare(ctx, { input, output, input_file, output_file }) {
-    refuseBound(ctx)
+  check({ input, output, input_file, output_file }) {
     refuseSources('input', input, input_file)
     refuseSources('output', output, output_file)
-    if ((input ?? output ?? input_file ?? output_file) === undefined) {
-      throw new AppError('invalid_input', 'Give a policy for input, for output, or for both.', {
-        field: 'input',
-      })
-    }
+    if ((input ?? output ?? input_file ?? output_file) === undefined)
+      throw unchosen(['input', 'input_file', 'output', 'output_file'], 'one of these must be given')
+  },
+  async prepare(ctx, { input, output, input_file, output_file }) {
+    refuseBound(ctx)
     return {
       input_guardrails: await policyOf(ctx, 'input_file', input, input_file),
       output_guardrails: await policyOf(ctx, 'output_file', output, output_file),
@@ -68,8 +66,8 @@ export const set_server_guardrails = operation({
 })
 
 function refuseSources(side: 'input' | 'output', policy: unknown, file: string | undefined): void {
-  if (policy === undefined || file === undefined) return
-  throw new AppError('invalid_input', `Give ${side} or ${side}_file, not both.`, { field: side })
+  if (policy !== undefined && file !== undefined)
+    throw unchosen([side, `${side}_file`], 'only one of these may be given')
 }
 
 async function policyOf(

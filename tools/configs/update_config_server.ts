@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import * as servers from '../../db/servers.ts'
 import { findConfig, findConfigServer, touchConfig } from '../../src/core/config-state.ts'
-import { AppError } from '../../src/core/errors.ts'
 import { description, id } from '../../src/core/fields.ts'
 import { differing } from '../../src/core/found.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
+import { unchosen } from '../../src/core/parse.ts'
 import { runsPart, tools } from '../../src/core/server-fields.ts'
 import { changedRuns, runColumns, toldRuns } from '../../src/core/server-runs.ts'
 import {
@@ -32,9 +32,12 @@ export const update_config_server = operation({
   effect: 'change',
   idempotent: true,
   target: (input, done) => done?.server.id ?? input.server_id,
+  check({ runs, tools, description }) {
+    if ((runs ?? tools ?? description) === undefined)
+      throw unchosen(['runs', 'tools', 'description'], 'one of these must be given')
+  },
   async run(ctx, { config_id, server_id, runs, tools, description }) {
     refuseBound(ctx)
-    if (runs === undefined && tools === undefined && description === undefined) throw nothing()
     const config = await findConfig(ctx, config_id)
     const server = await findConfigServer(ctx, config, server_id)
     const next = runs && changedRuns(ctx, server, runs)
@@ -55,7 +58,3 @@ export const update_config_server = operation({
     return { server: showConfigServer(ctx, row ?? server), changed }
   },
 })
-
-function nothing(): AppError {
-  return new AppError('invalid_input', 'Give runs, tools or description.', { field: 'runs' })
-}

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { AppError } from '../../core/errors.ts'
+import { fileName } from '../../core/exports.ts'
 import { name } from '../../core/fields.ts'
+import { soughtBy } from '../query.ts'
 
 /** The body of a route that takes none. */
 export const empty = z.strictObject({})
@@ -11,8 +13,17 @@ export const newName = z
   .transform((text) => text.trim())
   .pipe(name)
 
-/** A configuration, project or user by id or name, as it stands in a body. */
-export const identifier = z.string().min(1).max(300)
+/** A configuration, project or user by id or name, as it stands in a body; what no name can be is not found. */
+export const identifier = z
+  .string()
+  .min(1)
+  .transform((text) => soughtBy(text))
+
+/** What an export is asked with. */
+export const exportFile = z.strictObject({
+  output_file: fileName.optional(),
+  include_secrets: z.boolean().optional(),
+})
 
 export const search = z.strictObject({ search_term: z.string().max(200) })
 

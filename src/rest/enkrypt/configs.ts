@@ -2,8 +2,10 @@ import { z } from 'zod'
 import { tools } from '../../../tools/index.ts'
 import type { configDocument } from '../../core/config-document.ts'
 import { AppError } from '../../core/errors.ts'
+import { fileName } from '../../core/exports.ts'
+import { whole } from '../../core/paging.ts'
 import { type Route, to } from '../route.ts'
-import { empty, identifier, newName, search } from './bodies.ts'
+import { empty, exportFile, identifier, newName, search } from './bodies.ts'
 import { config, configOf, named, namedOf, newConfig, newConfigOf } from './objects.ts'
 import { envelope, nothing, says } from './says.ts'
 
@@ -16,7 +18,6 @@ const listed = z.object({
 const found = listed
   .omit({ used_by_projects: true })
   .extend({ match_type: z.enum(['config_name', 'server_name']) })
-const exportFile = { output_file: z.string().optional(), include_secrets: z.boolean().optional() }
 const of = ({ params }: { params: { config_identifier: string } }) => ({
   config_id: params.config_identifier,
 })
@@ -56,7 +57,7 @@ export const configRoutes: Route[] = [
   to('POST /api/v1/configs/import', tools.import_config, {
     body: z.strictObject({
       config_name: newName,
-      input_file: z.string().optional(),
+      input_file: fileName.optional(),
       data: z.custom<z.input<typeof configDocument>>().meta({ type: 'object' }).optional(),
     }),
     input: ({ body: { config_name, ...source } }) => ({ name: config_name, ...source }),
@@ -115,7 +116,7 @@ export const configRoutes: Route[] = [
     statuses: [200, 400],
   }),
   to('POST /api/v1/configs/:config_identifier/export', tools.export_config, {
-    body: z.strictObject(exportFile),
+    body: exportFile,
     input: ({ params, body }) => ({ ...of({ params }), ...body }),
     answer: envelope(z.unknown().meta({ type: 'object' })),
     output: ({ document }) => says('Configuration exported successfully', document),
@@ -127,7 +128,7 @@ export const configRoutes: Route[] = [
     output: ({ config }) =>
       says(
         'Projects retrieved successfully',
-        config.projects.map((one) => ({ ...namedOf(one), users: one.member_count })),
+        whole(config.projects).map((one) => ({ ...namedOf(one), users: one.member_count })),
       ),
   }),
 ]

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { tools } from '../../../tools/index.ts'
 import { type Route, to } from '../route.ts'
-import { empty, identifier, newName, oneOf, search } from './bodies.ts'
+import { empty, exportFile, identifier, newName, oneOf, search } from './bodies.ts'
 import { config, configOf, named, namedOf, project, projectOf } from './objects.ts'
 import { envelope, nothing, says } from './says.ts'
 
@@ -131,7 +131,7 @@ export const projectRoutes: Route[] = [
       says('All users removed from project successfully', { removed, revoked_api_keys: revoked_user_keys }),
   }),
   to('POST /api/v1/projects/:project_identifier/export', tools.export_project, {
-    body: z.strictObject({ output_file: z.string().optional(), include_secrets: z.boolean().optional() }),
+    body: exportFile,
     input: ({ params, body }) => ({ ...of({ params }), ...body }),
     answer: envelope(z.unknown().meta({ type: 'object' })),
     output: ({ document }) => says('Project exported successfully', document),

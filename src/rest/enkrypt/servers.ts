@@ -1,16 +1,14 @@
 import { z } from 'zod'
 import { tools } from '../../../tools/index.ts'
-import type { guardrailPolicy } from '../../domain/guardrail-policy.ts'
+import { fileName } from '../../core/exports.ts'
+import { description } from '../../core/fields.ts'
+import * as fields from '../../core/server-fields.ts'
+import { guardrailPolicy } from '../../domain/guardrail-policy.ts'
 import { type Route, to } from '../route.ts'
 import { newName } from './bodies.ts'
 import { policy, server, serverOf } from './objects.ts'
 import { envelope, nothing, says } from './says.ts'
 
-const json = z.record(z.string(), z.json())
-const names = z.record(z.string(), z.string())
-const description = z.string()
-const command = z.string().min(1).max(1_000)
-const args = z.array(z.string())
 const listed = z.object({
   server_id: z.string(),
   server_slug: z.string(),
@@ -29,16 +27,17 @@ const ofConfig = ({ params }: { params: { config_identifier: string } }) => ({
 })
 const of = ({ params }: OfServer) => ({ ...ofConfig({ params }), server_id: params.server_name })
 
-/** A policy is judged by the operation, which names what is wrong in it. */
-type Policy = z.input<typeof guardrailPolicy>
-const given = z.custom<Policy>().meta({ type: 'object' }).optional()
-const oneSide = z.strictObject({ policy: given, policy_file: z.string().optional() })
+const given = guardrailPolicy.optional()
+const file = fileName.optional()
+const oneSide = z.strictObject({ policy: given, policy_file: file })
 const bothSides = z.strictObject({
   input_policy: given,
-  input_policy_file: z.string().optional(),
+  input_policy_file: file,
   output_policy: given,
-  output_policy_file: z.string().optional(),
+  output_policy_file: file,
 })
+const inputNames = { input: 'policy', input_file: 'policy_file', output: null, output_file: null }
+const outputNames = { input: null, input_file: null, output: 'policy', output_file: 'policy_file' }
 
 /** Routes 7 to 11, 16 to 18 and the details of one: the servers of a configuration. */
 export const serverRoutes: Route[] = [
@@ -64,10 +63,10 @@ export const serverRoutes: Route[] = [
   to('POST /api/v1/configs/:config_identifier/servers', tools.add_config_server, {
     body: z.strictObject({
       server_name: newName,
-      server_command: command,
-      args: args.optional(),
-      env: names.optional(),
-      tools: json.optional(),
+      server_command: fields.command,
+      args: fields.args.optional(),
+      env: fields.env.optional(),
+      tools: fields.tools.optional(),
       description: description.optional(),
       input_guardrails_policy: given,
       output_guardrails_policy: given,
@@ -97,12 +96,13 @@ export const serverRoutes: Route[] = [
   }),
   to('PUT /api/v1/configs/:config_identifier/servers/:server_name', tools.update_config_server, {
     body: z.strictObject({
-      server_command: command.optional(),
-      args: args.optional(),
-      env: names.optional(),
-      tools: json.optional(),
+      server_command: fields.command.optional(),
+      args: fields.args.optional(),
+      env: fields.env.optional(),
+      tools: fields.tools.optional(),
       description: description.optional(),
     }),
+    names: { runs: 'server_command, args, env' },
     input: ({ params, body: { server_command, args, env, tools, description } }) => {
       const runs = { command: server_command, args, env }
       const runsChange = Object.values(runs).some((value) => value !== undefined)
@@ -121,6 +121,7 @@ export const serverRoutes: Route[] = [
     tools.set_server_guardrails,
     {
       body: oneSide,
+      names: inputNames,
       input: ({ params, body }) => ({ ...of({ params }), input: body.policy, input_file: body.policy_file }),
       answer: envelope(policy),
       output: ({ server }) => says('Input guardrails updated successfully', server.input_guardrails),
@@ -131,6 +132,7 @@ export const serverRoutes: Route[] = [
     tools.set_server_guardrails,
     {
       body: oneSide,
+      names: outputNames,
       input: ({ params, body }) => ({
         ...of({ params }),
         output: body.policy,
@@ -142,6 +144,12 @@ export const serverRoutes: Route[] = [
   ),
   to('PUT /api/v1/configs/:config_identifier/servers/:server_name/guardrails', tools.set_server_guardrails, {
     body: bothSides,
+    names: {
+      input: 'input_policy',
+      input_file: 'input_policy_file',
+      output: 'output_policy',
+      output_file: 'output_policy_file',
+    },
     input: ({ params, body }) => ({
       ...of({ params }),
       input: body.input_policy,

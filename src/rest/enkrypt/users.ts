@@ -51,6 +51,7 @@ export const userRoutes: Route[] = [
   }),
   to('PUT /api/v1/users/:user_identifier', tools.update_user, {
     body: z.strictObject({ new_email: z.string() }),
+    names: { email: 'new_email' },
     input: ({ params, body }) => ({ ...of({ params }), email: body.new_email }),
     answer: envelope(short),
     output: ({ user }) => says('User updated successfully', shortOf(user)),

@@ -51,7 +51,7 @@ export function word(error: AppError, { requestId, sent, now }: Moment): Answer 
   return {
     status,
     body: { error: titles[status] ?? 'Error', detail: detailOf(error), timestamp: now },
-    headers: error.code === 'forbidden' ? {} : { ...native.headers, ...allow },
+    headers: { ...native.headers, ...allow },
   }
 }
 

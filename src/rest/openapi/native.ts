@@ -1,5 +1,6 @@
 import { toolsets } from '../../../tools/index.ts'
 import type { AnyOperation } from '../../core/operation.ts'
+import { credentials } from '../../core/with-password.ts'
 import { nativeError, nativeErrorBody } from '../../http/errors.ts'
 import { isNative, routeOf } from '../native.ts'
 import type { Chapter, Described } from './described.ts'
@@ -19,10 +20,11 @@ export function nativeChapters(): Chapter[] {
 function describe(operation: AnyOperation): Described {
   const { name, title, description, permission, effect, retryable = false, input, output } = operation
   const { template, status } = routeOf(operation)
-  const open = permission === 'public'
+  const signsIn = operation.credential === 'password'
+  const open = permission === 'public' || signsIn
   const facts = {
     effect,
-    public: open,
+    public: permission === 'public',
     body: true,
     query: false,
     names: Object.keys(input.shape).length > 0,
@@ -37,7 +39,7 @@ function describe(operation: AnyOperation): Described {
     about: open ? description : `${description} Needs ${permission}.`,
     public: open,
     retryable,
-    body: input,
+    body: signsIn ? input.extend(credentials.shape) : input,
     answers: { [status]: { about: 'Done.', schema: output } },
     refusals: refusalsOf(facts, (error) => nativeError(error, '').status),
   }

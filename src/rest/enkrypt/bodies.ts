@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { AppError } from '../../core/errors.ts'
 import { fileName } from '../../core/exports.ts'
 import { name } from '../../core/fields.ts'
-import { soughtBy } from '../query.ts'
+import { soughtBy, soughtWithin } from '../query.ts'
 
 /** The body of a route that takes none. */
 export const empty = z.strictObject({})
@@ -13,11 +13,14 @@ export const newName = z
   .transform((text) => text.trim())
   .pipe(name)
 
-/** A configuration, project or user by id or name, as it stands in a body; what no name can be is not found. */
-export const identifier = z
+/** A configuration, project or key by id or name, as it stands in a body or query; what no name can be is not found. */
+export const identifier = z.string().min(1).transform(soughtBy)
+
+/** A user by id or e-mail. */
+export const userIdentifier = z
   .string()
   .min(1)
-  .transform((text) => soughtBy(text))
+  .transform((text) => soughtWithin(text, 254))
 
 /** What an export is asked with. */
 export const exportFile = z.strictObject({

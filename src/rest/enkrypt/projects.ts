@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { tools } from '../../../tools/index.ts'
 import { type Route, to } from '../route.ts'
-import { empty, exportFile, identifier, newName, oneOf, search } from './bodies.ts'
+import { empty, exportFile, identifier, newName, oneOf, search, userIdentifier } from './bodies.ts'
 import { config, configOf, named, namedOf, project, projectOf } from './objects.ts'
 import { envelope, nothing, says } from './says.ts'
 
@@ -102,7 +102,7 @@ export const projectRoutes: Route[] = [
       ),
   }),
   to('POST /api/v1/projects/:project_identifier/users', tools.add_project_member, {
-    body: z.strictObject({ email: identifier.optional(), user_id: identifier.optional() }),
+    body: z.strictObject({ email: userIdentifier.optional(), user_id: userIdentifier.optional() }),
     input: ({ params, body: { email, user_id } }) => ({
       ...of({ params }),
       user_id: oneOf({ email, user_id }),

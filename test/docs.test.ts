@@ -1,0 +1,81 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openServing, type Running } from './http/serving.ts'
+import { database } from './support/databases.ts'
+
+interface Page {
+  /** The page is docs/<name>.md. */
+  name: string
+  /** Variables its commands expect beside TOKENWRIGHT_URL and TOKENWRIGHT_KEY, which is the admin key. */
+  prepare?(running: Running): Promise<Record<string, string>>
+}
+
+const pages: Page[] = [{ name: 'metorial' }]
+
+const mark = '--- block'
+
+/** The shell blocks of a page, in order. */
+function blocksOf(name: string): string[] {
+  const text = readFileSync(new URL(`../docs/${name}.md`, import.meta.url), 'utf8')
+  return [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = '']) => block)
+}
+
+/** Runs the blocks as one script that stops at the first command that fails; answers the blocks that ended well. */
+function runAll(
+  blocks: string[],
+  env: Record<string, string>,
+  cwd: string,
+): Promise<{ done: number; said: string }> {
+  const script = ['set -euo pipefail', ...blocks.flatMap((block, at) => [block, `echo '${mark} ${at}'`])]
+  const options = {
+    env: { PATH: process.env.PATH ?? '', HOME: cwd, LC_ALL: 'C', ...env },
+    cwd,
+    timeout: 60_000,
+  }
+  return new Promise((resolve) => {
+    execFile('bash', ['-c', script.join('\n')], options, (_, stdout, stderr) => {
+      resolve({ done: stdout.split(mark).length - 1, said: `${stdout}\n${stderr}`.slice(-2_000) })
+    })
+  })
+}
+
+describe.each(pages)('docs/$name.md', ({ name, prepare }) => {
+  let running: Running
+  const folder = mkdtempSync(join(tmpdir(), 'tokenwright-docs-'))
+  beforeAll(async () => {
+    running = await openServing(database('sqlite'))
+  })
+  afterAll(async () => {
+    await running.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  it('every shell block runs as it stands, from the first to the last, on a fresh server', async () => {
+    const blocks = blocksOf(name)
+    expect(blocks.length).toBeGreaterThan(0)
+    const env = {
+      TOKENWRIGHT_URL: running.url,
+      TOKENWRIGHT_KEY: running.adminKey,
+      ...(await prepare?.(running)),
+    }
+    const { done, said } = await runAll(blocks, env, folder)
+    expect([done, done < blocks.length ? `${blocks[done]}\n${said}` : '']).toEqual([blocks.length, ''])
+  })
+})
+
+describe('running the blocks of a page', () => {
+  it('stops at the first command that fails, also inside a pipe and for a variable nobody set', async () => {
+    const run = async (...blocks: string[]) => (await runAll(blocks, {}, tmpdir())).done
+    expect(await run('true', 'A=1', 'test "$A" = 1')).toBe(3)
+    for (const bad of [
+      'false',
+      'false | cat',
+      'echo "$NOBODY_SET_THIS"',
+      'curl -sS --fail-with-body http://127.0.0.1:1/',
+    ])
+      expect([bad, await run('true', bad, 'true')]).toEqual([bad, 1])
+  })
+})

@@ -3,11 +3,9 @@ import { statuses, wire } from '../../http/serving.ts'
 import { database, databases } from '../../support/databases.ts'
 import { verifies } from '../../support/verifies.ts'
 import { plantKey } from '../../support/world.ts'
-import { description, openWorld, refused, told, type World } from './world.ts'
+import { description, invalidToken, openWorld, refused, told, type World } from './world.ts'
 
 const plainTime = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/
-/** What is no valid token and came as one. */
-const invalid = [401, told.token, 'Bearer error="invalid_token"', null, null]
 
 describe.each(databases)('GET /mcp/validate on $name', (one) => {
   let world: World
@@ -145,7 +143,7 @@ describe.each(databases)('GET /mcp/validate on $name', (one) => {
     })
     for (const secret of [world.adminKey, reader, elsewhere.secret]) {
       for (const method of ['GET', 'POST', 'DELETE'])
-        expect(refused(await world.validate(secret, { method }))).toEqual(invalid)
+        expect(refused(await world.validate(secret, { method }))).toEqual(invalidToken)
     }
   })
 
@@ -207,7 +205,7 @@ describe.each(databases)('GET /mcp/validate on $name', (one) => {
       for (const from of [`192.0.2.${n}`, `198.51.100.${n}`]) {
         for (const method of ['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
           const answer = await world.validate(bad, { from, method })
-          expect([what, method, ...refused(answer)]).toEqual([what, method, ...invalid])
+          expect([what, method, ...refused(answer)]).toEqual([what, method, ...invalidToken])
           expect(answer.headers.get('content-type')).toBe('application/json')
           expect(answer.headers.get('access-control-allow-origin')).toBeNull()
         }
@@ -254,7 +252,7 @@ describe('what /mcp/validate looks at', () => {
       const answer = await world.send(path, { headers })
       expect([path, ...refused(answer)]).toEqual([path, 401, told.token, 'Bearer', null, null])
       const bad = { ...headers, authorization: 'Bearer mcpt_nothing' }
-      expect(refused(await world.send(path, { headers: bad }))).toEqual(invalid)
+      expect(refused(await world.send(path, { headers: bad }))).toEqual(invalidToken)
     }
     const body = JSON.stringify({ token: secret })
     const json = { 'content-type': 'application/json' }
@@ -343,7 +341,7 @@ describe('what /mcp/validate looks at', () => {
     for (const from of ['192.0.2.15', '2001:db8:1::1'])
       expect((await world.validate(made.secret, { from })).status).toBe(200)
     await world.op('revoke_token', { token_id: made.id })
-    expect(refused(await world.validate(made.secret, { from: '198.51.100.1' }))).toEqual(invalid)
+    expect(refused(await world.validate(made.secret, { from: '198.51.100.1' }))).toEqual(invalidToken)
   })
 
   it(`${verifies('gassapi:validate:refused:never-200', 'gassapi:client:status-only:safe')} no path like it answers 2xx without a valid token, and each answers JSON`, async () => {

@@ -3,6 +3,7 @@ import { type Answer, openServing, type Running } from '../../http/serving.ts'
 import type { Database } from '../../support/databases.ts'
 import { type Instance, openInstance } from '../../support/instance.ts'
 import { contents, stateTables } from '../../support/world.ts'
+import { sendAs } from '../support.ts'
 
 export const password = 'YourPassword 123'
 export const description = 'Project for testing MCP token generation'
@@ -36,6 +37,8 @@ export interface World extends Running {
   make(body?: object): Promise<Made>
   /** Asks `/mcp/validate` with that secret; null = without a credential. */
   validate(secret: string | null, init?: RequestInit & { from?: string }): Promise<Answer>
+  /** Calls a tool of the MCP face, without a session. */
+  tool(name: string, input: object, secret?: string): Promise<Answer>
   /** Calls an operation as admin; a refusal fails the test. */
   // biome-ignore lint/suspicious/noExplicitAny: the shape is what the test is about
   op(name: string, input: object): Promise<any>
@@ -86,6 +89,12 @@ export async function openWorld(database: Database, options: Partial<ServeOption
     email,
     generate,
     validate,
+    tool: (name, input, secret = running.adminKey) =>
+      sendAs(running, secret)(
+        'POST /mcp',
+        { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: input } },
+        { accept: 'application/json, text/event-stream' },
+      ),
     op,
     person,
     async make(body = {}) {
@@ -110,6 +119,15 @@ function bytesOf(body: object | string | Uint8Array<ArrayBuffer>, seed: object):
   if (body instanceof Uint8Array) return body
   return new TextEncoder().encode(typeof body === 'string' ? body : JSON.stringify({ ...seed, ...body }))
 }
+
+/** What is no valid token and came as one: see `refused`. */
+export const invalidToken = [
+  401,
+  '{"success":false,"message":"Invalid token","error":"Unauthorized"}',
+  'Bearer error="invalid_token"',
+  null,
+  null,
+]
 
 /** The bodies of the contract, to the byte. */
 export const told = {

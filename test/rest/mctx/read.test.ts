@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { databases } from '../../support/databases.ts'
 import { verifies } from '../../support/verifies.ts'
 import { makeToken, plantProject } from '../../support/world.ts'
-import { day, forbidden, notFound, openWorld, plantUserKey, type Token, told, type World } from './world.ts'
+import { day, forbidden, notFound, openWorld, type Token, told, type World } from './world.ts'
 
 const ids = (tokens: Token[]) => tokens.map(({ id }) => id)
 
@@ -59,7 +59,7 @@ describe.each(databases)('GET /api/tokens on $name', (database) => {
       await makeToken(world.beside, { owner_id }),
       await makeToken(world.beside, { project_id }),
       await makeToken(world.beside, { owner_id: other.user_id, project_id: other.project_id }),
-      await plantUserKey(world.beside, other),
+      await world.newUserKey(other),
     ]
     const seen = ids((await list('', world.userKey.secret)).tokens)
     expect(seen.sort()).toEqual([...ids(own), world.userKey.id].sort())

@@ -7,7 +7,6 @@ import {
   forbidden,
   ipNotAllowed,
   openWorld,
-  plantUserKey,
   type Token,
   told,
   unauthorized,
@@ -125,7 +124,7 @@ describe.each(databases)('POST /api/tokens/{id}/rotate on $name', (database) => 
       expect([status, await verdict(json.token)]).toEqual([200, 'valid'])
     }
     expect(await verdict(lost.json.token)).toBe('unknown')
-    const { id } = await plantUserKey(world.beside, world.project)
+    const { id } = await world.newUserKey(world.project)
     expect((await rotate(id, world.keys.operator)).status).toBe(200)
   })
 

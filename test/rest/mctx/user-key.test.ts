@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { databases } from '../../support/databases.ts'
 import { verifies } from '../../support/verifies.ts'
 import { contents, makeToken, plantProject, plantServer, stateTables, trailOf } from '../../support/world.ts'
-import { day, forbidden, notFound, openWorld, plantUserKey, told, type World } from './world.ts'
+import { day, forbidden, notFound, openWorld, told, type World } from './world.ts'
 
 describe.each(databases)('a user API key below /api/tokens on $name', (database) => {
   let world: World
@@ -11,10 +11,7 @@ describe.each(databases)('a user API key below /api/tokens on $name', (database)
   beforeAll(async () => {
     world = await openWorld(database)
     end = world.later(10 * day)
-    limited = await plantUserKey(world.beside, world.project, {
-      allowed_ips: '["127.0.0.0/8"]',
-      expires_at: end,
-    })
+    limited = await world.newUserKey(world.project, { allowed_ips: ['127.0.0.0/8'], expires_at: end })
   })
   afterAll(() => world.close())
 
@@ -119,7 +116,7 @@ describe.each(databases)('a user API key below /api/tokens on $name', (database)
   it('mctx 2: it reads, edits, rotates and ends the tokens of its owner in its project, itself included but for an edit', async () => {
     const { user_id: owner_id, project_id } = world.project
     const own = await makeToken(world.beside, { owner_id, project_id })
-    const key = await plantUserKey(world.beside, world.project)
+    const key = await world.newUserKey(world.project)
     const as = key.secret
     expect((await world.ask(`GET /api/tokens/${own.id}`, { as })).json.id).toBe(own.id)
     expect((await world.ask(`PATCH /api/tokens/${own.id}`, { as, body: { name: 'y' } })).json.name).toBe('y')
@@ -134,7 +131,7 @@ describe.each(databases)('a user API key below /api/tokens on $name', (database)
 
   it(`${verifies('mctx:tokens:rotate:owner')} rotates any token of its owner in its own project, itself included, and finds no other`, async () => {
     const { user_id: owner_id, project_id } = world.project
-    const key = await plantUserKey(world.beside, world.project)
+    const key = await world.newUserKey(world.project)
     const foreign = [
       await makeToken(world.beside, { owner_id }),
       await makeToken(world.beside, { project_id }),
@@ -155,10 +152,7 @@ describe.each(databases)('a user API key below /api/tokens on $name', (database)
   it(`${verifies('mctx:tokens:rotate:wider')} is not handed the secret of a token that reaches further than itself`, async () => {
     const { user_id: owner_id, project_id } = world.project
     const end = new Date(world.beside.clock.now + 20 * day).toISOString()
-    const key = await plantUserKey(world.beside, world.project, {
-      allowed_ips: '["127.0.0.0/8"]',
-      expires_at: end,
-    })
+    const key = await world.newUserKey(world.project, { allowed_ips: ['127.0.0.0/8'], expires_at: end })
     const narrow = { owner_id, project_id, allowed_ips: ['127.0.0.1'] }
     const later = new Date(Date.parse(end) + 1).toISOString()
     const wider = [

@@ -1,8 +1,9 @@
+import { expect } from 'vitest'
 import type { ServeOptions } from '../../../src/serve.ts'
 import { type Answer, openServing, type Running } from '../../http/serving.ts'
 import type { Database } from '../../support/databases.ts'
 import { type Instance, openInstance } from '../../support/instance.ts'
-import { type Project, plantKey, plantProject } from '../../support/world.ts'
+import { type Project, plantProject } from '../../support/world.ts'
 
 /** A token as this dialect answers it; `token` is its secret where one was just made. */
 export interface Token {
@@ -37,6 +38,8 @@ export interface World extends Running {
   project: Project
   /** An API key of that member for that project. */
   userKey: { id: string; secret: string }
+  /** Another one; `limits` are what an operator then makes of it with PATCH. */
+  newUserKey(project: Project, limits?: object): Promise<{ id: string; secret: string }>
   /** `METHOD /path`, as an operator unless said. */
   ask(line: string, asked?: Asked): Promise<Answer>
   /** A token made with that secret, or by an operator. */
@@ -74,12 +77,21 @@ export async function openWorld(database: Database, options: Partial<ServeOption
       ...(body === undefined ? {} : { body: bytesOf(body) }),
     })
   }
+  const newUserKey: World['newUserKey'] = async ({ user_id, project_id }, limits) => {
+    const { token, delivery } = await op('generate_user_key', { user_id, project_id })
+    if (limits !== undefined) {
+      const narrowed = await ask(`PATCH /api/tokens/${token.id}`, { body: limits })
+      expect(narrowed.status).toBe(200)
+    }
+    return { id: token.id, secret: delivery.secret }
+  }
   return {
     ...running,
     keys,
     beside,
     project,
-    userKey: await plantUserKey(beside, project),
+    userKey: await newUserKey(project),
+    newUserKey,
     ask,
     op,
     async make(body = {}, as = keys.operator) {
@@ -93,11 +105,6 @@ export async function openWorld(database: Database, options: Partial<ServeOption
       await running.close()
     },
   }
-}
-
-/** A user API key with the reach of its project; `limits` are columns of its row. */
-export function plantUserKey(beside: Instance, { user_id, project_id }: Project, limits: object = {}) {
-  return plantKey(beside, 'user_key', { owner_id: user_id, project_id, all_servers: 1, ...limits })
 }
 
 /** Bytes, because fetch adds a Content-Type to a text. */

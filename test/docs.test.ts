@@ -13,7 +13,7 @@ interface Page {
   prepare?(running: Running): Promise<Record<string, string>>
 }
 
-const pages: Page[] = [{ name: 'metorial' }]
+const pages: Page[] = [{ name: 'mctx' }, { name: 'metorial' }]
 
 const mark = '--- block'
 

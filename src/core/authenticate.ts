@@ -40,12 +40,13 @@ export function unauthenticated(): AppError {
   return new AppError('unauthenticated', 'Send a valid credential as "Authorization: Bearer <secret>".')
 }
 
-const faults: readonly ErrorCode[] = ['invalid_input', 'too_large', 'unsupported', 'not_found']
+const faults: readonly ErrorCode[] = ['invalid_input', 'too_large', 'unsupported']
 
 /** A replaced secret is as good as none for all but its own, whatever else is wrong with the request (security R44). */
 export function toPredecessor(actor: Actor, error: AppError): AppError {
   const isPredecessor = 'predecessor' in actor && actor.predecessor
-  return isPredecessor && faults.includes(error.code) ? unauthenticated() : error
+  const isFault = faults.includes(error.code) || error.entity === 'endpoint'
+  return isPredecessor && isFault ? unauthenticated() : error
 }
 
 function actorOf({ token, predecessor, candidate }: Verified): Actor {

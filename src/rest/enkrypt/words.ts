@@ -76,6 +76,9 @@ function detailOf({ code, reason, entity = '', message }: AppError): string {
 
 /** What a user key does not own it may not touch, whether it exists or not (enkrypt:userkey:other:forbidden). */
 export function ofUserKey(error: AppError, actor: Actor): AppError {
-  const foreign = error.code === 'not_found' && ['configuration', 'project'].includes(error.entity ?? '')
-  return actor.kind === 'user_key' && foreign ? new AppError('forbidden', 'Not in reach of this key.') : error
+  const { code, entity = '', reason } = error
+  const foreign = code === 'not_found' && ['configuration', 'project'].includes(entity)
+  // Its own project without a configuration is its own all the same.
+  if (actor.kind !== 'user_key' || !foreign || reason === 'none_assigned') return error
+  return new AppError('forbidden', 'Not in reach of this key.')
 }

@@ -16,7 +16,7 @@ const forms: { [T in BackupTable]: { columns: { [C in keyof Schema[T]]: ColumnKi
 type Cell = string | number | null
 export type Row = Record<string, Cell | Buffer>
 
-const pageSize = 500
+const pageSize = 200
 
 /** All rows of a table by its key, in pages small enough that others get their turn between two (security R56). */
 export async function* pages(db: Db, table: BackupTable): AsyncGenerator<Cell[][]> {

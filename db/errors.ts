@@ -35,6 +35,11 @@ export function isUnavailable(error: unknown): boolean {
   )
 }
 
+/** True if the store takes no writes until somebody helps it: a full disk, a read-only file or server, damage. */
+export function refusesWrites(error: unknown): boolean {
+  return /^(SQLITE_(FULL|READONLY|IOERR|CORRUPT|CANTOPEN)|53100|25006)/.test(codeOf(error))
+}
+
 /** True if a unique index refused the row. */
 export function isUniqueViolation(error: unknown): boolean {
   return /^(SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)|23505)$/.test(codeOf(error))

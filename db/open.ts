@@ -1,4 +1,5 @@
 import type { CompiledQuery, Kysely } from 'kysely'
+import { refusesWrites } from './errors.ts'
 import type { Engine } from './migrate.ts'
 import type { Schema } from './schema.ts'
 
@@ -38,7 +39,30 @@ export interface StoreOptions {
 /** Opens the store and brings its schema up to date under an exclusive lock. */
 export async function openStore(options: StoreOptions): Promise<Store> {
   // Only the driver in use is loaded: a stdio process starts with every conversation.
-  if (/^postgres(ql)?:\/\//.test(options.location))
-    return (await import('./postgres.ts')).openPostgres(options)
-  return (await import('./sqlite.ts')).openSqlite(options)
+  const store = /^postgres(ql)?:\/\//.test(options.location)
+    ? await (await import('./postgres.ts')).openPostgres(options)
+    : await (await import('./sqlite.ts')).openSqlite(options)
+  return rememberingFaults(store)
+}
+
+/** The store, not ready from a write it had no room or right for until the next one that succeeds (security R58). */
+function rememberingFaults(store: Store): Store {
+  let fault: unknown
+  return {
+    ...store,
+    async write(work) {
+      try {
+        const result = await store.write(work)
+        fault = undefined
+        return result
+      } catch (error) {
+        if (refusesWrites(error)) fault = error
+        throw error
+      }
+    },
+    async ping() {
+      if (fault !== undefined) throw fault
+      await store.ping()
+    },
+  }
 }

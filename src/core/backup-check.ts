@@ -6,7 +6,7 @@ import { guardrailPolicy } from '../domain/guardrail-policy.ts'
 import type { Context } from './context.ts'
 import { AppError } from './errors.ts'
 
-const rowsAtOnce = 500
+const rowsAtOnce = 200
 
 /**
  * The backup that a document is: made under this master key, unchanged since, and whole. Throws `invalid_input` and

@@ -12,7 +12,7 @@ import { exportDigest, writeExport } from './exports.ts'
 import { masterFact } from './master-key.ts'
 
 /** How many rows of a backup are worked on before others get their turn. */
-const rowsAtOnce = 500
+const rowsAtOnce = 200
 
 /** A backup of the store as it is at one moment, proven by reading it again (security R56). */
 export async function makeBackup(ctx: Context): Promise<Backup> {

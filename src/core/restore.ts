@@ -9,7 +9,7 @@ import { type BackupTable, backupTableNames } from '../domain/backup-tables.ts'
 import type { Context } from './context.ts'
 
 /** How many rows are made ready at once. */
-const rowsAtOnce = 500
+const rowsAtOnce = 200
 
 /** What lives after a restore, by kind of thing. */
 export type Restored = Record<

@@ -87,6 +87,45 @@ describe('the bounds of a body', () => {
     expect(ms).toBeLessThan(5_000)
   })
 
+  describe('of a whole document', () => {
+    const document = 16 * 1024 * 1024
+    const restore = (body: string, key: string | null = running.adminKey) =>
+      running.send('/v1/restore_backup', {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+        },
+        body,
+      })
+    const nested = (levels: number) => `${'{"a":'.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`
+
+    it('R24: a restore reads 16 MiB and not a byte more, any number of members, and 32 levels', async () => {
+      const many = (count: number) => `{"data":{"a":[${Array.from({ length: count }, () => '1').join()}]}}`
+      for (const body of [sized(document), many(100_000).padEnd(document, ' '), nested(32)])
+        expect((await restore(body)).json).toMatchObject({ error: 'invalid_input' })
+      expect((await restore(nested(33))).status).toBe(413)
+      const over = await restore(sized(document + 1)).catch(() => undefined)
+      expect(over?.status ?? 413).toBe(413)
+    })
+
+    it.each([
+      ['nobody', 401],
+      ['an operator', 403],
+    ])('R24: %s is refused before a byte of 16 MiB is read', async (who, status) => {
+      const made = await running.call('create_management_key', { name: 'op', role: 'operator' })
+      const head = [
+        'POST /v1/restore_backup HTTP/1.1',
+        `host: 127.0.0.1:${running.port}`,
+        'content-type: application/json',
+        `content-length: ${document}`,
+        ...(who === 'nobody' ? [] : [`authorization: Bearer ${made.json.secret}`]),
+      ]
+      // The body never comes: an answer shows that nobody waited for it.
+      expect(statuses(await running.raw(`${head.join('\r\n')}\r\n\r\n`))).toEqual([status])
+    })
+  })
+
   it('works on after all of it', async () => {
     expect((await running.call('list_groups')).status).toBe(200)
   })

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
-import { type Browser, chromium } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openServing, type Running } from '../http/serving.ts'
+import { noBrowser, openBrowser, whyNoBrowser } from '../support/chromium.ts'
 import { database } from '../support/databases.ts'
 import { verifies } from '../support/verifies.ts'
 
@@ -85,24 +85,12 @@ describe('the pages of the documentation', () => {
   })
 })
 
-const installed = [
-  process.env['CHROMIUM_PATH'],
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find((path) => path !== undefined && existsSync(path))
-const required = process.env['CI'] === 'true'
-const reason = installed === undefined ? ' (skipped: no Chromium here; set CHROMIUM_PATH)' : ''
-
-describe.skipIf(installed === undefined && !required)(`the pages in a browser${reason}`, () => {
+describe.skipIf(noBrowser)(`the pages in a browser${whyNoBrowser}`, () => {
   let running: Running
   let browser: Browser
   beforeAll(async () => {
-    if (installed === undefined) throw new Error('CI needs a Chromium: install one or set CHROMIUM_PATH')
     running = await openServing(database('sqlite'))
-    const flags =
-      '--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run --disable-quic'
-    browser = await chromium.launch({ executablePath: installed, headless: true, args: flags.split(' ') })
+    browser = await openBrowser()
   })
   afterAll(async () => {
     await browser?.close()

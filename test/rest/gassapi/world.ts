@@ -5,7 +5,8 @@ import { type Instance, openInstance } from '../../support/instance.ts'
 import { contents, stateTables } from '../../support/world.ts'
 import { sendAs } from '../support.ts'
 
-export const password = 'YourPassword 123'
+/** The seed's own. */
+export const password = 'YourPassword123'
 export const description = 'Project for testing MCP token generation'
 
 export const route = '/public/generate-mcp-token'

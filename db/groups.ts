@@ -2,6 +2,7 @@ import { type Insertable, sql, type Updateable } from 'kysely'
 import type { Db } from './open.ts'
 import { countOf, type Page, rowsOf, textIn } from './page.ts'
 import type { GroupRow, GroupTable } from './schema.ts'
+import { ownServers, type Scope } from './scope.ts'
 
 export interface GroupFilter {
   /** Substring of name or description, letter case ignored. */
@@ -60,14 +61,15 @@ export async function remove(db: Db, id: string, now: string): Promise<GroupRow 
   return row
 }
 
-/** The live servers of each group, in id order. */
-export async function serversOf(db: Db, ids: readonly string[]) {
+/** The live servers in scope of each group, in id order. */
+export async function serversOf(db: Db, scope: Scope, ids: readonly string[]) {
   if (ids.length === 0) return []
   return db
     .selectFrom('group_servers')
     .innerJoin('servers', 'servers.id', 'group_servers.server_id')
     .select(['group_servers.group_id', 'servers.id', 'servers.slug', 'servers.name'])
     .where('group_servers.group_id', 'in', ids)
+    .where(ownServers(scope))
     .orderBy('servers.id')
     .execute()
 }

@@ -211,4 +211,18 @@ describe.each(databases)('groups on $name', (database) => {
     expect(await Promise.all(changes.map(refusal))).toEqual(Array(5).fill('forbidden'))
     expect((await call(bound, get_group, { group_id })).group.name).toBe('instance wide')
   })
+
+  it('R15: a key bound to a project is shown the servers of a group that are in its project, and no others', async () => {
+    const { call, actor } = instance
+    const [own, other] = [await plantProject(instance), await plantProject(instance)]
+    const loose = await plantServer(instance)
+    const { secret } = await plantKey(instance, 'management', { role: 'reader', project_id: own.project_id })
+    const bound = await actor(secret)
+    const { id: group_id } = await make('mixed', [own.server.id, other.server.id, loose.id])
+    const mine = [{ id: own.server.id, slug: own.server.slug, name: own.server.slug }]
+    expect((await call(bound, get_group, { group_id })).group.servers).toEqual(mine)
+    const listed = await call(bound, list_groups, { text: 'mixed' })
+    expect(listed.groups.map((group) => group.servers)).toEqual([mine])
+    expect((await call('reader', get_group, { group_id })).group.servers).toHaveLength(3)
+  })
 })

@@ -21,10 +21,13 @@ export const groupView = z.object({
 
 shared.add(groupView, { id: 'Group' })
 
-/** Shows rows with their servers; one query for any number of groups. */
-export async function showGroups(ctx: Pick<Context, 'db'>, rows: readonly GroupRow[]) {
+type Shown = Pick<Context, 'db' | 'scope'>
+
+/** Shows rows with the servers in the caller's scope; one query for any number of groups. */
+export async function showGroups(ctx: Shown, rows: readonly GroupRow[]) {
   const servers = await groups.serversOf(
     ctx.db,
+    ctx.scope,
     rows.map((row) => row.id),
   )
   return rows.map((row) => ({
@@ -36,7 +39,7 @@ export async function showGroups(ctx: Pick<Context, 'db'>, rows: readonly GroupR
 }
 
 /** Shows one row. */
-export async function showGroup(ctx: Pick<Context, 'db'>, row: GroupRow) {
+export async function showGroup(ctx: Shown, row: GroupRow) {
   const [shown] = await showGroups(ctx, [row])
   if (shown === undefined) throw new Error('one row in, one view out')
   return shown

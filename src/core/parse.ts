@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { secretPattern } from '../domain/secret.ts'
 import { AppError, type Issue } from './errors.ts'
 import { secrets } from './fields.ts'
 
@@ -31,8 +32,13 @@ export function parseDocument<S extends z.ZodType>(schema: S, value: unknown, me
   throw invalid(issues.map((issue) => ({ ...issue, path: [member, ...issue.path] })))
 }
 
+type Path = (string | number)[]
+
+/** Names that callers choose, of variables and headers, are told up to this length. */
+const longestName = 64
+
 /** Text one database stores and another refuses or changes, wherever it stands (security R20, F12). */
-function brokenText(value: unknown, path: (string | number)[]): Issue[] {
+function brokenText(value: unknown, path: Path): Issue[] {
   if (typeof value === 'string') {
     const sound = !value.includes('\0') && !/\p{Surrogate}/u.test(value)
     return sound
@@ -43,12 +49,12 @@ function brokenText(value: unknown, path: (string | number)[]): Issue[] {
   if (typeof value !== 'object' || value === null) return []
   return Object.entries(value).flatMap(([name, item]) => [
     ...brokenName(name, path),
-    ...brokenText(item, [...path, name]),
+    ...brokenText(item, [...path, shownName(name, longestName)]),
   ])
 }
 
 /** zod leaves `__proto__` out without a word. */
-function brokenName(name: string, path: (string | number)[]): Issue[] {
+function brokenName(name: string, path: Path): Issue[] {
   if (name !== '__proto__') return brokenText(name, path)
   return [{ path, code: 'broken_text', message: 'may not have a member __proto__' }]
 }
@@ -85,9 +91,11 @@ function placeOf({ path }: Issue): string {
 
 /** `takes` says which members there are, for an unknown one at the top. */
 function toIssue(issue: z.core.$ZodIssue, takes: string): Issue {
-  const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))
+  const path = issue.path.map((part) =>
+    typeof part === 'number' ? part : shownName(String(part), longestName),
+  )
   if (issue.code === 'unrecognized_keys') {
-    const names = issue.keys.map(shownName)
+    const names = issue.keys.map((name) => shownName(name, 32))
     const message = `unknown argument ${names.join(', ')}${path.length === 0 ? takes : ''}`
     return { path: [...path, names[0] ?? ''], code: 'unknown_member', message }
   }
@@ -100,6 +108,8 @@ function lower(message: string): string {
 }
 
 /** A member's name as the caller is told it; one that is no plain name may be a secret in the wrong place. */
-function shownName(name: string): string {
-  return /^[A-Za-z_][\w-]{0,31}$/.test(name) ? name : '(a name that is not shown)'
+function shownName(name: string, longest: number): string {
+  const plain =
+    name.length <= longest && /^[A-Za-z_$][\w.-]*$/.test(name) && name.search(secretPattern) === -1
+  return plain ? name : '(a name that is not shown)'
 }

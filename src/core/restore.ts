@@ -7,6 +7,7 @@ import type { TokenRow } from '../../db/schema.ts'
 import type { Backup, Cell } from '../domain/backup.ts'
 import { type BackupTable, backupTableNames } from '../domain/backup-tables.ts'
 import type { Context } from './context.ts'
+import { markOf } from './password.ts'
 
 /** How many rows are made ready at once. */
 const rowsAtOnce = 200
@@ -38,21 +39,23 @@ async function keptKeys({ db, actor, now }: Context): Promise<TokenRow[]> {
 export async function restore(
   ctx: Context,
   { tables }: Backup,
-): Promise<{ restored: Restored; revoked_since: number }> {
+): Promise<{ restored: Restored; revoked_since: number; passwords_ended: number }> {
   const kept = await clearInstance(ctx)
   const restored = { ...nothing }
   let revoked_since = 0
+  let passwords_ended = 0
   for (const name of backupTableNames) {
     const { rows } = tables[name]
     for (let from = 0; from < rows.length; from += rowsAtOnce) {
       const some = rows.slice(from, from + rowsAtOnce).map((cells) => rowOf(name, cells as Cell[]))
       if (name === 'tokens') revoked_since += await endEnded(ctx, some)
+      if (name === 'users') passwords_ended += await endPasswords(ctx, some)
       for (const row of some) if (lives(row)) count(restored, name, row)
       await insert(ctx.db, name, name === 'tokens' ? besides(some, kept) : some)
       await turn()
     }
   }
-  return { restored, revoked_since }
+  return { restored, revoked_since, passwords_ended }
 }
 
 const nothing: Restored = {
@@ -92,6 +95,21 @@ async function endEnded({ db, now }: Context, tokens: Row[]): Promise<number> {
     since += 1
   }
   return since
+}
+
+/** Takes passwords away that were replaced since the backup, or whose user was deleted; answers how many. */
+async function endPasswords({ db, now }: Context, users: Row[]): Promise<number> {
+  const withPassword = users.flatMap((row) => {
+    const { password_hash } = row
+    return typeof password_hash === 'string' ? [{ row, mark: markOf(password_hash) }] : []
+  })
+  const ended = await revocations.among(
+    db,
+    withPassword.map(({ mark }) => mark),
+  )
+  const found = withPassword.filter(({ mark }) => ended.has(mark.toString('hex')))
+  for (const { row } of found) Object.assign(row, { password_hash: null, updated_at: now })
+  return found.length
 }
 
 /**

@@ -1,9 +1,11 @@
 import type { UserRow } from '../../db/schema.ts'
+import * as tokens from '../../db/tokens.ts'
 import * as users from '../../db/users.ts'
 import type { Context } from './context.ts'
 import { AppError, notFound } from './errors.ts'
 import { email } from './fields.ts'
 import { namesToo } from './found.ts'
+import { markOf } from './password.ts'
 
 /** The user in the caller's scope who is not deleted: by id, and where e-mails name users by one in any letter case. */
 export async function findUser(ctx: Context, id: string, emailsToo = namesToo(ctx, id)): Promise<UserRow> {
@@ -28,4 +30,9 @@ export async function refuseTakenEmail(ctx: Context, email: string): Promise<voi
       reason: 'email_taken',
     },
   )
+}
+
+/** Remembers that the password the user has now was ended on purpose: no restore brings it back (security R57). */
+export async function endPassword(ctx: Context, { id, password_hash }: UserRow): Promise<void> {
+  if (password_hash !== null) await tokens.end(ctx.db, id, [markOf(password_hash)], ctx.now)
 }

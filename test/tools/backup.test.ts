@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { invoke } from '../../src/core/invoke.ts'
+import { signIn } from '../../src/core/sign-in.ts'
 import { verify_audit } from '../../tools/audit/verify_audit.ts'
 import { export_config } from '../../tools/configs/export_config.ts'
 import { delete_project } from '../../tools/projects/delete_project.ts'
@@ -15,6 +16,10 @@ import { update_settings } from '../../tools/system/update_settings.ts'
 import { create_token } from '../../tools/tokens/create_token.ts'
 import { revoke_token } from '../../tools/tokens/revoke_token.ts'
 import { rotate_token } from '../../tools/tokens/rotate_token.ts'
+import { create_user } from '../../tools/users/create_user.ts'
+import { delete_user } from '../../tools/users/delete_user.ts'
+import { get_user } from '../../tools/users/get_user.ts'
+import { reset_password } from '../../tools/users/reset_password.ts'
 import { databases } from '../support/databases.ts'
 import { backedUp, furnish, openSibling, upstreamSecret } from '../support/furnished.ts'
 import { type Instance, openInstance, refusal, refusalError } from '../support/instance.ts'
@@ -336,6 +341,31 @@ describe.each(databases)('after a restore on $name', (database) => {
     const { token } = await call(admin, create_token, { name: 'after' })
     expect(Date.parse(token.expires_at ?? '') - instance.clock.now).toBeLessThan(8 * 86_400_000)
     expect((await call(admin, verify_audit, {})).ok).toBe(true)
+  })
+
+  it(`${verifies('enkrypt:system:restore:dead-stay-dead')} R57: a password that was replaced since, or whose user was deleted, signs nobody in; one that was not does, after a reset too`, async () => {
+    const { call, core } = instance
+    const signsIn = (email: string, password: string) =>
+      signIn(core, { email, password, via: 'v1', ip: null })
+    const make = async (email: string) =>
+      (await call('admin', create_user, { email, password: 'the first password' })).user.id
+    const kept = await make('kept@example.com')
+    const replaced = await make('replaced@example.com')
+    const deleted = await make('deleted@example.com')
+    const data = await backupOf(instance)
+    await call('admin', reset_password, { user_id: replaced, new_password: 'the second password' })
+    await call('admin', delete_user, { user_id: deleted })
+    await call('admin', reset_system, { confirm: true })
+    const trail = await trailOf(instance, () => call('admin', restore_backup, { data }))
+    expect(JSON.parse(trail[0]?.details ?? '')).toMatchObject({ passwords_ended: 2 })
+    const has = async (user_id: string) => (await call('admin', get_user, { user_id })).user.has_password
+    expect(await Promise.all([kept, replaced, deleted].map(has))).toEqual([true, false, false])
+    expect(await signsIn('kept@example.com', 'the first password')).toMatchObject({ id: kept })
+    for (const email of ['replaced@example.com', 'deleted@example.com'])
+      for (const password of ['the first password', 'the second password'])
+        expect(await refusal(signsIn(email, password))).toBe('unauthenticated')
+    await call('admin', reset_password, { user_id: replaced, new_password: 'the third password' })
+    expect(await signsIn('replaced@example.com', 'the third password')).toMatchObject({ id: replaced })
   })
 
   it(`${verifies('enkrypt:system:reset:effect', 'enkrypt:system:reset:snapshot', 'enkrypt:system:restore:dead-stay-dead')} R57: a reset leaves nothing but the caller, trail and policy, its snapshot brings all back, and what was revoked explicitly stays dead`, async () => {

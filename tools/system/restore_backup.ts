@@ -53,9 +53,10 @@ export const restore_backup = operation({
     return checkBackup(ctx, document, (await meta.get(ctx.db, masterFact)) ?? '')
   },
   async run(ctx, _, backup) {
-    const { restored, revoked_since } = await restore(ctx, backup)
+    const { restored, revoked_since, passwords_ended } = await restore(ctx, backup)
     const { created_at, audit_head } = backup
-    ctx.note({ created_at, seq: audit_head.seq, restored, revoked_since, commands: commandsOf(backup) })
+    const counts = { restored, revoked_since, passwords_ended }
+    ctx.note({ created_at, seq: audit_head.seq, ...counts, commands: commandsOf(backup) })
     return { restored, revoked_since, note: await noteOf(ctx, backup) }
   },
 })
@@ -85,6 +86,6 @@ function commandsOf({ tables }: Backup): Record<string, unknown> {
 /** Whose revocations are known: those of an instance that made the backup itself are all there. */
 async function noteOf(ctx: Context, { audit_head: { seq, row_hmac } }: Backup): Promise<string> {
   return (await audit.holds(ctx.db, { seq, row_hmac: Buffer.from(row_hmac, 'hex') }))
-    ? 'Secrets that were revoked, deleted or rotated away after the backup stay dead.'
+    ? 'Secrets that were revoked, deleted or rotated away after the backup stay dead; who had a password that was replaced since gets a new one by reset_password.'
     : 'The backup was made by another instance, and what that one revoked later is not known here: only what the backup itself knows to be dead is dead.'
 }

@@ -5,7 +5,7 @@ import { id } from '../../src/core/fields.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
 import { revoked, revokeTokens } from '../../src/core/revoke-all.ts'
-import { findUser } from '../../src/core/user-state.ts'
+import { endPassword, findUser } from '../../src/core/user-state.ts'
 
 export const delete_user = operation({
   name: 'delete_user',
@@ -35,6 +35,7 @@ export const delete_user = operation({
       )
     }
     const counts = await revokeTokens(ctx, { owner_id: user.id })
+    await endPassword(ctx, user)
     await users.remove(ctx.db, user.id, ctx.now)
     ctx.note({ email: user.email, project_ids: projects.map((one) => one.id), ...counts })
     return { user: { id: user.id, email: user.email }, ...counts }

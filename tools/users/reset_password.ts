@@ -5,7 +5,7 @@ import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
 import { hashPassword, password } from '../../src/core/password.ts'
 import { revoked, revokeTokens } from '../../src/core/revoke-all.ts'
-import { findUser } from '../../src/core/user-state.ts'
+import { endPassword, findUser } from '../../src/core/user-state.ts'
 import { showUser, userView } from '../../src/core/views/user.ts'
 
 export const reset_password = operation({
@@ -27,6 +27,7 @@ export const reset_password = operation({
   },
   async run(ctx, { user_id }, password_hash) {
     const user = await findUser(ctx, user_id)
+    await endPassword(ctx, user)
     const changed = await users.update(ctx.db, user.id, { password_hash, updated_at: ctx.now })
     const counts = await revokeTokens(ctx, { owner_id: user.id })
     ctx.note({ had_password: user.password_hash !== null, ...counts })

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openServing, type Running } from './http/serving.ts'
 import { database } from './support/databases.ts'
@@ -10,10 +11,20 @@ interface Page {
   /** The page is docs/<name>.md. */
   name: string
   /** Variables its commands expect beside TOKENWRIGHT_URL and TOKENWRIGHT_KEY, which is the admin key. */
-  prepare?(running: Running): Promise<Record<string, string>>
+  prepare?(running: Running, folder: string): Promise<Record<string, string>>
 }
 
-const pages: Page[] = [{ name: 'mctx' }, { name: 'metorial' }]
+const pages: Page[] = [{ name: 'gassapi', prepare: withCommand }, { name: 'mctx' }, { name: 'metorial' }]
+
+/** Lets the commands of a page call `tokenwright`, which is this program from its source. */
+async function withCommand(_: Running, folder: string): Promise<Record<string, string>> {
+  const bin = join(folder, 'bin')
+  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+  mkdirSync(bin)
+  const text = `#!/bin/sh\nexec '${process.execPath}' --import '${import.meta.resolve('tsx')}' '${main}' "$@"\n`
+  writeFileSync(join(bin, 'tokenwright'), text, { mode: 0o755 })
+  return { PATH: `${bin}:${process.env['PATH'] ?? ''}` }
+}
 
 const mark = '--- block'
 
@@ -59,11 +70,11 @@ describe.each(pages)('docs/$name.md', ({ name, prepare }) => {
     const env = {
       TOKENWRIGHT_URL: running.url,
       TOKENWRIGHT_KEY: running.adminKey,
-      ...(await prepare?.(running)),
+      ...(await prepare?.(running, folder)),
     }
     const { done, said } = await runAll(blocks, env, folder)
     expect([done, done < blocks.length ? `${blocks[done]}\n${said}` : '']).toEqual([blocks.length, ''])
-  })
+  }, 60_000)
 })
 
 describe('running the blocks of a page', () => {

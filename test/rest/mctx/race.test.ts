@@ -38,7 +38,7 @@ describe.each(databases)('rotations at once on $name', (database) => {
 
   it(`${verifies('mctx:tokens:rotate:race')} of rotations of one token at once one wins, and the winner's secret is the valid one`, async () => {
     const lost: number[] = []
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 6; round++) {
       const made = await world.make()
       const all = () => Promise.all(Array.from({ length: 20 }, () => rotate(made.id, made.token)))
       const answers = round % 2 === 0 ? await all() : await whileHeld(all)
@@ -81,7 +81,7 @@ describe.each(databases)('rotations at once on $name', (database) => {
 
   it(`${verifies('mctx:tokens:rotate:revoke-wins')} a revoke at the same time leaves the token revoked, whichever came first`, async () => {
     const outcomes = new Set<number>()
-    for (let round = 0; round < 30; round++) {
+    for (let round = 0; round < 15; round++) {
       const made = await world.make()
       const revoke = () => world.ask(`DELETE /api/tokens/${made.id}`)
       const turn = () => rotate(made.id, round % 3 === 0 ? world.keys.operator : made.token)

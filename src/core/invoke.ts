@@ -94,13 +94,24 @@ async function run<I extends Shape, O extends Shape, P, F extends Shape, G exten
   narrowed?: Permission,
 ): Promise<Made<O, G>> {
   const any = operation as unknown as AnyOperation
-  operation.check?.(input, new Date(core.clock()).toISOString())
+  const fault = faultOf(core, any, input)
+  // A repeat gets its answer although the end it asked for has passed by now.
+  const isRepeat = operation.retryable === true && 'idempotency_key' in input
+  if (fault !== undefined && !isRepeat) throw fault
   const access = await authorize(core, caller, any, input, narrowed)
   const working =
     operation.effect === 'read'
       ? read(core, caller, operation, input)
-      : write(core, caller, operation, input, access)
+      : write(core, caller, operation, input, access, fault)
   return working.catch((error: unknown) => refusedInside(core, caller, any, input, error))
+}
+
+function faultOf({ clock }: Core, operation: AnyOperation, input: object): unknown {
+  try {
+    return operation.check?.(input, new Date(clock()).toISOString())
+  } catch (error) {
+    return error
+  }
 }
 
 type Access = 'full' | 'repeat_only'
@@ -170,12 +181,14 @@ async function write<I extends Shape, O extends Shape, P, F extends Shape, G ext
   operation: Operation<I, O, P, F, G>,
   input: Given<I, F>,
   access: Access,
+  fault: unknown,
 ): Promise<Made<O, G>> {
   const before = context(core, caller, core.store.read, core.clock(), 0)
   const attempt = idempotent.attemptOf(core.keys, caller, operation, input)
   if (attempt !== undefined) await operation.admit?.(before, input)
   const kept = attempt && (await idempotent.recall(before.db, attempt, before.now))
   if (access === 'repeat_only' && kept === undefined) throw unauthenticated()
+  if (fault !== undefined && kept === undefined) throw fault
   const output = (kept ?? (await change(core, caller, operation, input, before, attempt))) as Made<O, G>
   return operation.deliver === undefined ? output : operation.deliver(before, output, input)
 }

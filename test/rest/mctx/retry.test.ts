@@ -60,6 +60,20 @@ describe.each(databases)('Idempotency-Key below /api/tokens on $name', (database
     }
   })
 
+  it('R47: a repeat gets its answer although the end it asked for is past by then; a new request does not', async () => {
+    const key = fresh()
+    const body = { name: 'short', expires_at: world.later(2 * minute) }
+    const first = await create(key, body)
+    world.clock.pass(5 * minute)
+    const again = await create(key, body)
+    expect([first.status, again.status, again.text]).toEqual([201, 201, first.text])
+    expect(told(await create(fresh(), body))).toEqual([
+      400,
+      -32602,
+      'Invalid params: expires_at must lie in the future',
+    ])
+  })
+
   it('R47: the predecessor fetches the answer of the rotation that replaced it while its grace lasts, and nobody else does', async () => {
     const token = await world.make()
     const key = fresh()

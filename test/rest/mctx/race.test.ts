@@ -86,8 +86,12 @@ describe.each(databases)('rotations at once on $name', (database) => {
       const revoke = () => world.ask(`DELETE /api/tokens/${made.id}`)
       const turn = () => rotate(made.id, round % 3 === 0 ? world.keys.operator : made.token)
       const [first, second] = round % 2 === 0 ? [revoke, turn] : [turn, revoke]
-      const both = () => Promise.all([first(), second()])
-      const answers = round % 3 === 2 ? await whileHeld(both) : await both()
+      const ordered = async () => {
+        const before = first()
+        await new Promise((resolve) => setTimeout(resolve, 150))
+        return Promise.all([before, second()])
+      }
+      const answers = await (round % 3 === 2 ? whileHeld(ordered) : Promise.all([first(), second()]))
       const turned = answers[round % 2 === 0 ? 1 : 0]
       expect([200, 401, 409]).toContain(turned?.status)
       outcomes.add(turned?.status ?? 0)

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Bin, openBin } from '../../cli/bin.ts'
 import { databases } from '../../support/databases.ts'
 import { verifies } from '../../support/verifies.ts'
+import { sendAs } from '../support.ts'
 import { description, invalidToken, openWorld, refused, told, type World } from './world.ts'
 
 let bin: Bin
@@ -27,6 +28,7 @@ describe.each(databases)('what other faces change on $name', (one) => {
       },
     })
     expect([args, done.code, done.stderr]).toEqual([args, 0, ''])
+    return JSON.parse(done.stdout)
   }
   let people = 0
   /** A member of their own, with a token. */
@@ -65,6 +67,35 @@ describe.each(databases)('what other faces change on $name', (one) => {
         await enable(user_id, true)
         expect(await valid(secret)).toBe(200)
       }
+    },
+  )
+
+  const creations: [string, (name: string) => Promise<string>][] = [
+    ['/v1', async (name) => (await world.op('create_project', { name })).project.id],
+    [
+      'an MCP tool',
+      async (name) => (await world.tool('create_project', { name })).json.result.structuredContent.project.id,
+    ],
+    ['the command line', async (name) => (await command(['create-project', '--name', name])).project.id],
+    [
+      'the Enkrypt dialect',
+      async (project_name) => {
+        const send = sendAs(world, world.adminKey)
+        return (await send('POST /api/v1/projects', { project_name })).json.data.project_id
+      },
+    ],
+  ]
+
+  it.each(creations)(
+    `${verifies('gassapi:project:create:environment')} a project created through %s begins with the environment "development"`,
+    async (face, create) => {
+      const project_id = await create(`Made through ${face}`)
+      await world.op('add_project_member', { project_id, user_id: world.user_id })
+      const { environments } = (await world.validate((await world.make({ project_id })).secret)).json.data
+      expect(environments).toMatchObject([
+        { name: 'development', is_default: true, variables: {}, project_id },
+      ])
+      expect(environments).toHaveLength(1)
     },
   )
 

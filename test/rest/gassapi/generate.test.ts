@@ -134,11 +134,11 @@ describe.each(databases)('POST /public/generate-mcp-token on $name', (one) => {
     expect((await world.generate({}, { path: `${route}?${other}` })).status).toBe(201)
   })
 
-  it(`${verifies('gassapi:generate:login:parallel')} ten right logins of one user at once all answer 201, each with its own token`, async () => {
-    const answers = await Promise.all(Array.from({ length: 10 }, () => world.generate()))
+  it(`${verifies('gassapi:generate:login:parallel')} six right logins of one user at once all answer 201, each with its own token`, async () => {
+    const answers = await Promise.all(Array.from({ length: 6 }, () => world.generate()))
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 201))
     const secrets = answers.map(({ json }) => json.mcpClient.token)
-    expect(new Set(secrets).size).toBe(10)
+    expect(new Set(secrets).size).toBe(6)
     for (const secret of secrets) expect((await world.validate(secret)).status).toBe(200)
   })
 

@@ -54,9 +54,11 @@ export async function grantExpiry(
 }
 
 function badExpiry({ problem, member, rule }: ExpiryProblem): AppError {
-  const reason = problem === permanentRefused ? { reason: 'max_lifetime_days' } : {}
+  // One sentence for every face, whatever member stands for it there.
+  if (problem === permanentRefused)
+    return new AppError('invalid_input', problem, { field: member, reason: 'max_lifetime_days' })
   const issues = [{ path: [member], code: 'out_of_range', message: rule }]
-  return new AppError('invalid_input', sentence(problem), { field: member, issues, ...reason })
+  return new AppError('invalid_input', sentence(problem), { field: member, issues })
 }
 
 /** The address list of a token the caller makes or edits: inside the caller's own, which is also the default. */

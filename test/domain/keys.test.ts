@@ -7,7 +7,15 @@ const master = Buffer.from(Array.from({ length: 32 }, (_, at) => at))
 describe('R3: deriveKeys', () => {
   it('R3: derives keys of 32 bytes, all different, none the master and none its fingerprint', () => {
     const keys = deriveKeys(master)
-    expect(Object.keys(keys).sort()).toEqual(['audit', 'env', 'idempotency', 'link', 'pepper', 'values'])
+    expect(Object.keys(keys).sort()).toEqual([
+      'audit',
+      'backup',
+      'env',
+      'idempotency',
+      'link',
+      'pepper',
+      'values',
+    ])
     expect(Object.values(keys).every((key) => key.length === 32)).toBe(true)
     const all = [...Object.values(keys), master].map((key) => key.toString('hex'))
     expect(new Set(all).size).toBe(all.length)

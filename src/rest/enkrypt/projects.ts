@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { tools } from '../../../tools/index.ts'
+import { whole } from '../../core/paging.ts'
 import { type Route, to } from '../route.ts'
 import { empty, exportFile, identifier, newName, oneOf, search, userIdentifier } from './bodies.ts'
 import { config, configOf, named, namedOf, project, projectOf } from './objects.ts'
@@ -98,7 +99,7 @@ export const projectRoutes: Route[] = [
     output: ({ project }) =>
       says(
         'Project users retrieved successfully',
-        project.members.map((one) => ({ ...memberOf(one), api_keys: one.user_key_count })),
+        whole(project.members).map((one) => ({ ...memberOf(one), api_keys: one.user_key_count })),
       ),
   }),
   to('POST /api/v1/projects/:project_identifier/users', tools.add_project_member, {

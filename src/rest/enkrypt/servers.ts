@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { tools } from '../../../tools/index.ts'
 import { fileName } from '../../core/exports.ts'
 import { description } from '../../core/fields.ts'
+import { whole } from '../../core/paging.ts'
 import * as fields from '../../core/server-fields.ts'
 import { guardrailPolicy } from '../../domain/guardrail-policy.ts'
 import { type Route, to } from '../route.ts'
@@ -47,7 +48,7 @@ export const serverRoutes: Route[] = [
     output: ({ config }) =>
       says(
         'Servers retrieved successfully',
-        config.servers.map((one) => ({
+        whole(config.servers).map((one) => ({
           server_id: one.id,
           server_slug: one.slug,
           server_name: one.name,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { tools } from '../../../tools/index.ts'
+import { whole } from '../../core/paging.ts'
 import { type Route, to } from '../route.ts'
 import { search } from './bodies.ts'
 import { key, keyOf, named, namedOf, user, userOf } from './objects.ts'
@@ -70,7 +71,7 @@ export const userRoutes: Route[] = [
     output: ({ user }) =>
       says(
         'User projects retrieved successfully',
-        user.projects.map((one) => ({
+        whole(user.projects).map((one) => ({
           ...namedOf(one),
           api_keys: one.user_key_count,
           created_at: one.created_at,

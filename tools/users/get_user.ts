@@ -3,6 +3,7 @@ import type { UserRow } from '../../db/schema.ts'
 import * as tokens from '../../db/tokens.ts'
 import type { Context } from '../../src/core/context.ts'
 import { id } from '../../src/core/fields.ts'
+import { grouped } from '../../src/core/grouped.ts'
 import { operation } from '../../src/core/operation.ts'
 import { pageOf, whole } from '../../src/core/paging.ts'
 import { findUser } from '../../src/core/user-state.ts'
@@ -34,8 +35,11 @@ export const get_user = operation({
     const row = await findUser(ctx, user_id, true)
     const user = await showUser(ctx, row)
     const keys = with_keys ? await keysOf(ctx, row) : []
-    const count = (projectId: string) => keys.filter((key) => key.project_id === projectId).length
-    const projects = user.projects.map((one) => ({ ...one, user_key_count: count(one.id) }))
+    const ofProject = grouped(keys, (key) => key.project_id)
+    const projects = user.projects.map((one) => ({
+      ...one,
+      user_key_count: ofProject.get(one.id)?.length ?? 0,
+    }))
     return { user: { ...user, projects }, user_keys: keys }
   },
 })

@@ -107,6 +107,23 @@ describe.each(databases)('lists on $name', (database) => {
       ],
       ['projects', () => ['GET /projects'], (p) => plant(full, 'projects', [projectRow(p)])],
       ['users', () => ['GET /users'], () => full.user()],
+      [
+        'members of a project',
+        (p) => [`GET /projects/${p.project_id}/users`],
+        async (p) => {
+          const { user_id } = await full.user()
+          await plant(full, 'project_members', [memberRow(p.project_id, user_id)])
+        },
+      ],
+      [
+        'projects of a user',
+        (p) => [`GET /users/${p.user_id}/projects`],
+        async (p) => {
+          const more = projectRow(p)
+          await plant(full, 'projects', [more])
+          await plant(full, 'project_members', [memberRow(more.id, p.user_id)])
+        },
+      ],
       ['keys', () => ['GET /api-keys'], (p) => plant(full, 'tokens', [keyRow(full, p)])],
       [
         'keys of a user',
@@ -130,7 +147,7 @@ describe.each(databases)('lists on $name', (database) => {
         search_term: project.config_name,
       })
       expect([status, json.data.length]).toEqual([200, 1])
-    })
+    }, 120_000)
   })
 })
 
@@ -159,37 +176,38 @@ function nextId(kind: IdKind): string {
 
 /** Fills the store with rows until each list holds `most`; the project brought one of each but servers. */
 async function fill(world: World, project: Project): Promise<void> {
-  const rows = <Row>(count: number, row: () => Row) => Array.from({ length: count }, row)
+  const rows = <Row>(row: () => Row, count = most - 1) => Array.from({ length: count }, row)
+  const users = rows(userRow)
+  const projects = rows(() => projectRow(project))
   await plant(
     world,
     'configs',
-    rows(most - 1, () => ({ id: nextId('config'), name: name(), ...times() })),
+    rows(() => ({ id: nextId('config'), name: name(), ...times() })),
   )
   await plant(
     world,
     'servers',
-    rows(most, () => serverRow(project)),
+    rows(() => serverRow(project), most),
   )
-  await plant(
-    world,
-    'projects',
-    rows(most - 1, () => projectRow(project)),
-  )
-  await plant(
-    world,
-    'users',
-    rows(most - 1, () => ({
-      id: nextId('user'),
-      email: `${name().replace(' ', '-')}@example.com`,
-      enabled: 1,
-      ...times(),
-    })),
-  )
+  await plant(world, 'projects', projects)
+  await plant(world, 'users', users)
+  await plant(world, 'project_members', [
+    ...users.map(({ id }) => memberRow(project.project_id, id)),
+    ...projects.map(({ id }) => memberRow(id, project.user_id)),
+  ])
   await plant(
     world,
     'tokens',
-    rows(most - 1, () => keyRow(world, project)),
+    rows(() => keyRow(world, project)),
   )
+}
+
+function userRow() {
+  return { id: nextId('user'), email: `${name().replace(' ', '-')}@example.com`, enabled: 1, ...times() }
+}
+
+function memberRow(project_id: string, user_id: string) {
+  return { project_id, user_id, created_at: times().created_at }
 }
 
 function serverRow({ config_id }: Project) {

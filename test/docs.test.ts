@@ -14,7 +14,12 @@ interface Page {
   prepare?(running: Running, folder: string): Promise<Record<string, string>>
 }
 
-const pages: Page[] = [{ name: 'gassapi', prepare: withCommand }, { name: 'mctx' }, { name: 'metorial' }]
+const pages: Page[] = [
+  { name: 'enkrypt' },
+  { name: 'gassapi', prepare: withCommand },
+  { name: 'mctx' },
+  { name: 'metorial' },
+]
 
 /** Lets the commands of a page call `tokenwright`, which is this program from its source. */
 async function withCommand(_: Running, folder: string): Promise<Record<string, string>> {

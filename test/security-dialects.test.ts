@@ -45,4 +45,32 @@ describe.each(databases)('attacks through the dialects on $name', (database) => 
       expect(text).toContain('env.MY.TOKEN-2: ')
     })
   })
+
+  describe('R20, R24: a document of the allowed size with any number of faults is refused, shortly', () => {
+    const many = <T>(count: number, make: (at: number) => T) =>
+      Array.from({ length: count }, (_, at) => make(at))
+    const names = (count: number) => Object.fromEntries(many(count, (at) => [`k ${at}`, 1]))
+    const entry = (env: object) => ({ server_name: 's', config: { command: 'c', env } })
+    const config = (mcp_config: unknown[]) => ({ config: { mcp_config } })
+    it.each<[string, () => object]>([
+      ['a million servers', () => config(many(1_000_000, () => 1))],
+      ['300,000 variables with bad names', () => config(many(300, () => entry(names(1_000))))],
+      ['an object of 20,000 members', () => names(20_000)],
+      ['9,000 unknown members', () => names(9_000)],
+      [
+        'texts no store can hold',
+        () => config([entry({}), { metadata: names(3), tools: many(9_000, () => '\0') }]),
+      ],
+    ])('%s', async (_, data) => {
+      for (const [line, body] of [
+        ['POST /api/v1/configs/import', { config_name: 'imported', data: data() }],
+        ['POST /v1/import_config', { name: 'imported', data: data() }],
+        ['POST /api/v1/system/restore', { data: data() }],
+      ] as const) {
+        const { status, text } = await admin(line, body)
+        expect([line, [400, 413].includes(status)]).toEqual([line, true])
+        expect(text.length).toBeLessThan(30_000)
+      }
+    })
+  })
 })

@@ -47,6 +47,31 @@ const entry = z.strictObject({
   updated_at: said,
 })
 
+type Entry = z.output<typeof entry>
+
+/** The servers of a document up to the first that is none: a body has room for millions of faults, and each takes time. */
+function entries(given: unknown[], { issues }: z.core.$RefinementCtx): Entry[] {
+  const found: Entry[] = []
+  const seen = new Set<string>()
+  for (const [at, one] of given.entries()) {
+    const parsed = entry.safeParse(one)
+    if (!parsed.success) {
+      for (const issue of parsed.error.issues)
+        issues.push({ ...issue, path: [at, ...issue.path] } as z.core.$ZodRawIssue)
+      return z.NEVER
+    }
+    const { server_name } = parsed.data
+    if (seen.has(server_name)) {
+      const path = [at, 'server_name']
+      issues.push({ code: 'custom', path, message: 'names a server twice', input: one })
+      return z.NEVER
+    }
+    seen.add(server_name)
+    found.push(parsed.data)
+  }
+  return found
+}
+
 /** The one document of a configuration: what an export is, in a file and in an answer, and what an import takes. */
 export const configDocument = z
   .strictObject({
@@ -55,7 +80,10 @@ export const configDocument = z
     config: z.strictObject({
       mcp_config_id: said,
       mcp_config_name: z.string().max(200).optional(),
-      mcp_config: z.array(entry).max(mostServers).superRefine(refuseTwice),
+      mcp_config: z
+        .array(z.unknown().meta({ type: 'object' }))
+        .max(mostServers)
+        .transform(entries),
       created_at: said,
       updated_at: said,
     }),
@@ -64,15 +92,6 @@ export const configDocument = z
 
 export type ConfigDocument = z.output<typeof configDocument>
 export type DocumentEntry = ConfigDocument['config']['mcp_config'][number]
-
-function refuseTwice(entries: { server_name: string }[], issues: z.RefinementCtx): void {
-  const seen = new Set<string>()
-  for (const [at, { server_name }] of entries.entries()) {
-    if (seen.has(server_name))
-      issues.addIssue({ code: 'custom', path: [at, 'server_name'], message: 'names a server twice' })
-    seen.add(server_name)
-  }
-}
 
 /** The schema of a document in an answer: what is stored is not judged again. */
 export const documentView = z

@@ -3,60 +3,96 @@ import { secretPattern } from '../domain/secret.ts'
 import { AppError, type Issue } from './errors.ts'
 import { secrets } from './fields.ts'
 
+/** Faults that are told at most; a document may hold millions. */
+const mostTold = 100
+
+/** Names that callers choose, of variables and headers, are told up to this length. */
+const longestName = 64
+
 /** Parses an operation's input; each thing wrong is named with its member and the rule, never with the value. */
 export function parseInput<I extends z.ZodObject>(
   operation: { name: string; input: I },
   raw: unknown,
 ): z.output<I> {
-  const parsed = operation.input.safeParse(raw ?? {})
+  const parsed = judged(operation.input, raw ?? {})
   if (parsed.success) {
     const broken = Object.entries(raw ?? {}).flatMap(([member, value]) =>
-      isSecret(operation.input.shape[member])
-        ? []
-        : [...brokenName(member, []), ...brokenText(value, [member])],
+      isSecret(operation.input.shape[member]) ? [] : brokenIn({ [member]: value }),
     )
     if (broken.length > 0) throw invalid(broken)
     return parsed.data
   }
   const takes = `; ${operation.name} takes ${Object.keys(operation.input.shape).join(', ') || 'none'}`
-  throw invalid(parsed.error.issues.map((issue) => toIssue(issue, takes)))
+  throw invalid(parsed.error.issues.slice(0, mostTold).map((issue) => toIssue(issue, takes)))
 }
 
 /** Parses the document in a file as strictly as an input; `member` is that of the input which named the file. */
 export function parseDocument<S extends z.ZodType>(schema: S, value: unknown, member: string): z.output<S> {
-  const parsed = schema.safeParse(value)
+  const parsed = judged(schema, value)
   const issues = parsed.success
-    ? brokenText(value, [])
-    : parsed.error.issues.map((issue) => toIssue(issue, ''))
+    ? brokenIn(value)
+    : parsed.error.issues.slice(0, mostTold).map((issue) => toIssue(issue, ''))
   if (parsed.success && issues.length === 0) return parsed.data
   throw invalid(issues.map((issue) => ({ ...issue, path: [member, ...issue.path] })))
 }
 
+function judged<S extends z.ZodType>(schema: S, value: unknown): z.ZodSafeParseResult<z.output<S>> {
+  try {
+    return schema.safeParse(value)
+  } catch (error) {
+    // zod hands faults on as the arguments of a call, and so many do not fit.
+    if (!(error instanceof RangeError)) throw error
+    throw new AppError('too_large', 'The input has more faults than can be told. Send something simpler.', {
+      reason: 'complex',
+    })
+  }
+}
+
 type Path = (string | number)[]
 
-/** Names that callers choose, of variables and headers, are told up to this length. */
-const longestName = 64
-
 /** Text one database stores and another refuses or changes, wherever it stands (security R20, F12). */
-function brokenText(value: unknown, path: Path): Issue[] {
-  if (typeof value === 'string') {
-    const sound = !value.includes('\0') && !/\p{Surrogate}/u.test(value)
-    return sound
-      ? []
-      : [{ path, code: 'broken_text', message: 'holds NUL or half a character (an unpaired surrogate)' }]
+function brokenIn(value: unknown): Issue[] {
+  const issues: Issue[] = []
+  for (const issue of broken(value, [])) {
+    issues.push(issue)
+    if (issues.length === mostTold) break
   }
-  if (Array.isArray(value)) return value.flatMap((item, at) => brokenText(item, [...path, at]))
-  if (typeof value !== 'object' || value === null) return []
-  return Object.entries(value).flatMap(([name, item]) => [
-    ...brokenName(name, path),
-    ...brokenText(item, [...path, shownName(name, longestName)]),
-  ])
+  return issues
+}
+
+function* broken(value: unknown, path: Path): Generator<Issue> {
+  if (isSound(value)) return
+  if (typeof value === 'string') yield brokenText(path)
+  if (typeof value !== 'object' || value === null) return
+  for (const [name, item] of Object.entries(value)) {
+    const isElement = Array.isArray(value)
+    if (!isElement && name === '__proto__') yield protoMember(path)
+    else if (!isElement && !isSoundText(name)) yield brokenText(path)
+    yield* broken(item, [...path, isElement ? Number(name) : shownName(name, longestName)])
+  }
+}
+
+/** Most values are sound, and a document may hold millions of them. */
+function isSound(value: unknown): boolean {
+  if (typeof value === 'string') return isSoundText(value)
+  if (typeof value !== 'object' || value === null) return true
+  if (Array.isArray(value)) return value.every(isSound)
+  return Object.entries(value).every(
+    ([name, item]) => name !== '__proto__' && isSoundText(name) && isSound(item),
+  )
+}
+
+function isSoundText(text: string): boolean {
+  return !text.includes('\0') && !/\p{Surrogate}/u.test(text)
+}
+
+function brokenText(path: Path): Issue {
+  return { path, code: 'broken_text', message: 'holds NUL or half a character (an unpaired surrogate)' }
 }
 
 /** zod leaves `__proto__` out without a word. */
-function brokenName(name: string, path: Path): Issue[] {
-  if (name !== '__proto__') return brokenText(name, path)
-  return [{ path, code: 'broken_text', message: 'may not have a member __proto__' }]
+function protoMember(path: Path): Issue {
+  return { path, code: 'broken_text', message: 'may not have a member __proto__' }
 }
 
 /** A malformed secret is just a wrong one, and its text goes nowhere. */
@@ -101,7 +137,7 @@ function toIssue(issue: z.core.$ZodIssue, takes: string): Issue {
     typeof part === 'number' ? part : shownName(String(part), longestName),
   )
   if (issue.code === 'unrecognized_keys') {
-    const names = issue.keys.map((name) => shownName(name, 32))
+    const names = issue.keys.slice(0, mostTold).map((name) => shownName(name, 32))
     const message = `unknown argument ${names.join(', ')}${path.length === 0 ? takes : ''}`
     return { path: [...path, names[0] ?? ''], code: 'unknown_member', message }
   }

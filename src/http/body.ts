@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import type { Context } from 'hono'
 import { AppError } from '../core/errors.ts'
-import { scanJson } from '../domain/json-scan.ts'
+import { mostInObject, scanJson } from '../domain/json-scan.ts'
 import { headerValues } from './bearer.ts'
 import { defaultLimits, type HttpLimits } from './limits.ts'
 import type { HttpEnv } from './types.ts'
@@ -78,6 +78,7 @@ export function parseJson(bytes: Buffer, bounds: Bounds = defaultLimits): unknow
   const found = scanJson(bytes, { depth: bounds.jsonDepth, members: bounds.jsonMembers })
   if (found === 'too_deep') throw tooMuch(`nested deeper than ${bounds.jsonDepth} levels`)
   if (found === 'too_many_members') throw tooMuch(`made of more than ${bounds.jsonMembers} members`)
+  if (found === 'too_wide') throw tooMuch(`made of an object with more than ${mostInObject} members`)
   if (!isUtf8(bytes)) throw new AppError('invalid_input', 'The body is not valid UTF-8.', { reason: 'json' })
   try {
     return JSON.parse(bytes.toString('utf8'))

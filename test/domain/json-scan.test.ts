@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { scanJson } from '../../src/domain/json-scan.ts'
+import { mostInObject, scanJson } from '../../src/domain/json-scan.ts'
 
 const free = { depth: Number.POSITIVE_INFINITY, members: Number.POSITIVE_INFINITY }
 const scan = (text: string, limits: Partial<typeof free>) =>
@@ -44,6 +44,15 @@ describe('R24: scanJson', () => {
     expect(scan(nested(33), limits)).toBe('too_deep')
     expect(scan(wide(1000), limits)).toBe('ok')
     expect(scan(wide(1001), limits)).toBe('too_many_members')
+  })
+
+  it('R24: lets an object have exactly 10,000 members, whatever is inside of it and how many objects there are', () => {
+    const object = (count: number) =>
+      `{${Array.from({ length: count }, (_, at) => `"k:${at}":{"a":1,"b":[2]}`).join()}}`
+    expect(mostInObject).toBe(10_000)
+    expect(scan(`[${object(10_000)},${object(10_000)}]`, {})).toBe('ok')
+    expect(scan(`[${object(5)},${object(10_001)}]`, {})).toBe('too_wide')
+    expect(scan(`{"deep":[${object(10_001)}]}`, {})).toBe('too_wide')
   })
 
   it('R24: stops 10,000 levels inside 200 KiB and 4 MiB of brackets', () => {

@@ -44,7 +44,7 @@ export const metadata = z
 /** As `exactName`; the blanks around a name are kept and do not count. */
 const blanksKept = clean('line')
   .max(1_000)
-  .refine((value) => value.trim().length <= 200, 'must have at most 200 characters')
+  .refine((value) => [...value.trim()].length <= 200, 'must have at most 200 characters')
   .refine((value) => !looksLikeId(value.trim()), 'must not look like an id')
 
 /** What a dialect gives of a thing that other faces check more strictly: the name as it is, metadata as JSON text. */

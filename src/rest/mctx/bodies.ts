@@ -8,7 +8,7 @@ import { serversFixed, shown } from './words.ts'
 const length = 'must be a string of 1 to 200 characters'
 const name = z
   .string(length)
-  .refine((value) => value.trim() !== '' && value.trim().length <= 200, length)
+  .refine((value) => value.trim() !== '' && [...value.trim()].length <= 200, length)
   .refine((value) => !looksLikeId(value.trim()), 'must not have the form of an id')
   .superRefine((value, issues) => {
     const problem = textProblem(value, 'line')

@@ -40,6 +40,7 @@ describe.each(databases)('POST /api/tokens on $name', (database) => {
       '  blanks stay  ',
       'Größe 漢字 🧪 "x" %_\\',
       `${' '.repeat(9)}${'n'.repeat(200)}`,
+      '🧪'.repeat(200),
     ]
     for (const name of names) {
       const token = await world.make({ name })
@@ -54,6 +55,7 @@ describe.each(databases)('POST /api/tokens on $name', (database) => {
       '',
       '   ',
       'n'.repeat(201),
+      '🧪'.repeat(201),
       7,
       ['x'],
       {},

@@ -184,6 +184,8 @@ describe.each(databases)('bodies of Metorial routes on $name', (database) => {
     [{ name: '', description: '' }, undefined],
     [{ name: 'tab and line', description: 'a\n\tb\n' }, undefined],
     [{ name: '  kept  as it is ' }, undefined],
+    [{ name: '🧪'.repeat(200), description: '🧪'.repeat(2_000) }, undefined],
+    [{ name: '🧪'.repeat(201) }, { code: 'max_length', path: ['name'], max: 200 }],
     [{ name: 'x'.repeat(201) }, { code: 'max_length', path: ['name'], max: 200 }],
     [
       { name: 'x', description: 'y'.repeat(2_001) },
@@ -224,6 +226,7 @@ describe.each(databases)('bodies of Metorial routes on $name', (database) => {
     const { admin, token: ofToken } = world
     const ids = [
       token.id,
+      ` ${token.id} `,
       (await world.group()).id,
       (await world.server()).id,
       ...['mkey', 'proj', 'usr', 'cfg', 'env', 'evt'].map((prefix) => `${prefix}_0123456789ABCDEFGHIJab`),
@@ -237,7 +240,7 @@ describe.each(databases)('bodies of Metorial routes on $name', (database) => {
       ]) {
         expect([name, (await admin(line, { name })).json]).toMatchObject([
           name,
-          { status: 400, code: 'invalid_data', errors: [{ path: ['name'] }] },
+          { status: 400, code: 'invalid_data', errors: [{ code: 'invalid_type', path: ['name'] }] },
         ])
       }
     }

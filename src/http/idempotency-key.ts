@@ -13,6 +13,9 @@ export function withIdempotencyKey(request: IncomingMessage, input: unknown): un
   throw new AppError(
     'invalid_input',
     'idempotency_key: the header and the member name different keys. Send one of them.',
-    { field: 'idempotency_key' },
+    {
+      field: 'idempotency_key',
+      issues: [{ path: ['idempotency_key'], code: 'choice', message: 'must be sent once' }],
+    },
   )
 }

@@ -8,7 +8,7 @@ export function readQuery(search: string): Record<string, string[]> {
   return everyValue(search, (written) => written.replace(/\[\d*\]$/, ''))
 }
 
-const one = z.array(z.string()).length(1)
+const one = z.array(z.string()).length(1, 'must be given once')
 const text = one.transform(([value]) => value ?? '')
 const row = text.transform(soughtBy)
 const search = text.refine((value) => !value.includes('\0'), 'holds NUL')

@@ -136,16 +136,28 @@ function invalidData({ entity, issues, message }: AppError): Said {
     code: 'invalid_data',
     message: part === 'query' ? 'The query is not valid.' : 'The request body is not valid.',
     entity: part,
-    errors: errors.map(({ path, ...rest }) => (path.length > 0 ? { ...rest, path } : rest)),
+    errors: errors.map(({ path, code, ...rest }) => ({
+      code: innerCodes.has(code) ? code : 'invalid_type',
+      ...rest,
+      ...(path.length > 0 ? { path: path.map((part) => (part === 'idempotency_key' ? header : part)) } : {}),
+    })),
   }
 }
+
+/** The codes of single errors that clients know; what an operation finds beyond the schema is one of them too. */
+const innerCodes = new Set(['invalid_type', 'invalid_enum', 'invalid_min', 'invalid_max', 'max_length'])
+const header = 'Idempotency-Key'
 
 /** Parses by a schema that drops what it does not name; what is wrong is told in Metorial's own codes. */
 export function parse(schema: z.ZodObject, raw: unknown, part: 'body' | 'query'): object {
   const given = raw === undefined ? {} : raw
   const found = schema.safeParse(given)
   if (found.success) return found.data
-  const issues = found.error.issues.map((issue) => told(issue, given))
+  const issues = found.error.issues.map((issue) => ({
+    ...told(issue, given),
+    // A query is read into lists, of which its author knows nothing.
+    ...(part === 'query' ? { received: 'string' } : {}),
+  }))
   throw new AppError('invalid_input', `The ${part} is not valid.`, { entity: part, issues })
 }
 

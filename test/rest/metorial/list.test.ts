@@ -75,7 +75,7 @@ describe.each(databases)('the list of tokens on $name', (database) => {
       ['-1', {}],
       ['1.5', {}],
       ['', {}],
-      ['ten', {}],
+      ['ten', { code: 'invalid_type', message: 'must be a whole number', received: 'string' }],
       ['10abc', {}],
       ['0x10', {}],
       ['1e1', {}],
@@ -83,7 +83,7 @@ describe.each(databases)('the list of tokens on $name', (database) => {
       ['NaN', {}],
       ['Infinity', {}],
       ['null', {}],
-      ['5&limit=6', {}],
+      ['5&limit=6', { message: 'must be given once' }],
     ] as const) {
       const { json } = await list(`?limit=${limit}`)
       expect([limit, json]).toMatchObject([

@@ -177,7 +177,8 @@ describe.each(databases)('Idempotency-Key on $name', (database) => {
   it('R47: a key that is too short, too long or sent twice is 400, and other routes take none', async () => {
     for (const key of ['', 'short', 'x'.repeat(129), 'with a blank in the middle']) {
       const { json } = await world.operator('POST /magic-mcp-tokens', { name: 'refused' }, named(key))
-      expect([key, json]).toMatchObject([key, { status: 400, code: 'invalid_data' }])
+      const error = { code: 'invalid_type', path: ['Idempotency-Key'] }
+      expect([key, json]).toMatchObject([key, { status: 400, code: 'invalid_data', errors: [error] }])
     }
     const key = named(randomUUID())
     const [one, two] = [

@@ -30,7 +30,7 @@ const conflicts: Record<string, string> = {
   revoked: 'the token is revoked',
   expired: 'the token is expired',
   race: 'the token was changed at the same time',
-  max_lifetime_days: 'the token outlives max_lifetime_days',
+  max_lifetime_days: 'the token outlives max_lifetime_days; shorten it with PATCH first',
   other_body: 'the Idempotency-Key was sent with another request before',
 }
 
@@ -76,9 +76,9 @@ function wrong({ issues, message, field = '' }: AppError): string {
     return sentence.charAt(0).toLowerCase() + sentence.slice(1)
   }
   if (told.message === serversFixed) return serversFixed
-  const name = told.path[0] === 'idempotency_key' ? 'Idempotency-Key' : told.path.join('.')
-  const rule = told.code === 'unknown_member' ? 'is not a field of this request' : told.message
-  return `${name} ${rule}`.trim()
+  const place = told.path.join('.')
+  if (told.code === 'unknown_member') return `${place} is not a field of this request`
+  return `${place === 'idempotency_key' ? 'Idempotency-Key' : place} ${told.message}`.trim()
 }
 
 /** What a caller wrote, where it can be no secret, so that a refusal names it. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { databases } from '../../support/databases.ts'
 import { verifies } from '../../support/verifies.ts'
-import { makeToken, plantServer, trailOf } from '../../support/world.ts'
+import { makeToken, plantServer, setPolicy, trailOf } from '../../support/world.ts'
 import {
   day,
   forbidden,
@@ -242,5 +242,18 @@ describe.each(databases)('POST /api/tokens/{id}/rotate on $name', (database) => 
     expect([refused.status, refused.text]).toEqual([403, ipNotAllowed])
     await world.ask(`PATCH /api/tokens/${made.id}`, { body: { allowed_ips: ['127.0.0.1'] } })
     expect(await status(made.id, made.token)).toBe(200)
+  })
+
+  it('R19: a token that outlives max_lifetime_days is not rotated, and the refusal says what to do first', async () => {
+    const made = await world.make({ expires_in_days: 90 })
+    await setPolicy(world.beside, { max_lifetime_days: 10 })
+    try {
+      const rule = 'Conflict: the token outlives max_lifetime_days; shorten it with PATCH first'
+      expect(told(await self(made))).toEqual([409, -32009, rule])
+      await world.ask(`PATCH /api/tokens/${made.id}`, { body: { expires_in_days: 10 } })
+      expect((await self(made)).status).toBe(200)
+    } finally {
+      await setPolicy(world.beside, { max_lifetime_days: null })
+    }
   })
 })

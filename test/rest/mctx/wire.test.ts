@@ -145,6 +145,7 @@ describe.each(databases)('answers below /api/tokens on $name', (database) => {
       'enabled',
       'access',
       'show',
+      'idempotency_key',
     ]) {
       const body = { name: 'x', [member]: 'y' }
       const rule = `Invalid params: ${member} is not a field of this request`

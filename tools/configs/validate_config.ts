@@ -45,5 +45,5 @@ function issuesOf(keys: Keys, row: ServerRow): string[] {
   ]
   return problems
     .filter((problem) => problem !== '')
-    .map((problem) => `Server ${row.name ?? row.id} ${problem}.`)
+    .map((problem) => `Server ${row.name || row.id} ${problem}.`)
 }

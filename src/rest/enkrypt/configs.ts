@@ -110,7 +110,7 @@ export const configRoutes: Route[] = [
       z.object({ valid: z.literal(true), servers: z.int(), issues: z.array(z.string()).max(0) }),
     ),
     output: ({ valid, server_count, issues }) => {
-      if (!valid) throw new AppError('invalid_input', issues.join('; '))
+      if (!valid) throw new AppError('invalid_input', issues.join(' '))
       return says('Configuration is valid', { valid: true as const, servers: server_count, issues: [] })
     },
     statuses: [200, 400],

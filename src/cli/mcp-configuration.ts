@@ -19,7 +19,7 @@ export const generated = z.object({
   }),
   token: z.object({ id: z.string() }),
   secret: z.string(),
-  public_url: z.string().nullable(),
+  public_url: z.url().nullable(),
 })
 
 export type Generated = z.output<typeof generated>

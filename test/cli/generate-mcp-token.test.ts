@@ -301,6 +301,22 @@ describe('generate-mcp-token on a store that knows its address', () => {
     await bin.json(['settings', 'set', 'public_url', 'null'])
     expect(bases).toEqual(['https://tokens.example/', 'https://tokens.example/base/'])
   })
+
+  it(`${verifies('gassapi:cli:output:base-url')} tells the public address of the server too, however it was reached`, async () => {
+    const place = await remote()
+    const { project_id } = await furnish(place, { name: 'Addressed' })
+    const folder = emptyFolder()
+    const bases: string[] = []
+    for (const public_url of ['https://tokens.example', 'http://localhost:1', null]) {
+      await place.call('update_settings', { public_url })
+      const { args } = place.reach
+      const done = await bin.run(['generate-mcp-token', email, password, project_id, ...args], { cwd: folder })
+      bases.push(/\nAPI Base URL:\n(.*)\n/.exec(done.stdout)?.[1] ?? '')
+    }
+    await place.close()
+    // An address of that machine alone is left aside for the one that led there.
+    expect(bases).toEqual(['https://tokens.example/', place.base, place.base])
+  })
 })
 
 describe('generate-mcp-token through a server that fails late', () => {

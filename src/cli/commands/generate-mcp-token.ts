@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { AppError } from '../../core/errors.ts'
 import { draftPrivately, type PrivateDraft } from '../../core/private-file.ts'
+import { isLoopback } from '../../http/guard.ts'
 import { firstLineFrom } from '../ask.ts'
 import { operationNamed } from '../catalog.ts'
 import { CommandFailed } from '../failed.ts'
@@ -69,12 +70,19 @@ async function generate(world: World, session: Session, asked: Asked): Promise<v
     stdout.write(lines.start(asked.email))
     const made = await generatedBy(session, asked)
     stdout.write(lines.made(made))
-    const base = `${(session.address ?? made.public_url ?? 'http://127.0.0.1:8787').replace(/\/+$/, '')}/`
+    const base = baseOf(session, made)
     await finish(session, draft, made, base).catch((error: unknown) => takeBack(session, asked, made, error))
     stdout.write(lines.done(made, base))
   } finally {
     await draft.drop()
   }
+}
+
+/** The configured address; one that only its own machine reaches is of no use to who came by another. */
+function baseOf({ address }: Session, { public_url }: Generated): string {
+  const ours = public_url !== null && isLoopback(new URL(public_url).hostname)
+  const base = (ours ? address : null) ?? public_url ?? address ?? 'http://127.0.0.1:8787'
+  return `${base.replace(/\/+$/, '')}/`
 }
 
 async function generatedBy(session: Session, asked: Asked): Promise<Generated> {

@@ -310,7 +310,9 @@ describe('generate-mcp-token on a store that knows its address', () => {
     for (const public_url of ['https://tokens.example', 'http://localhost:1', null]) {
       await place.call('update_settings', { public_url })
       const { args } = place.reach
-      const done = await bin.run(['generate-mcp-token', email, password, project_id, ...args], { cwd: folder })
+      const done = await bin.run(['generate-mcp-token', email, password, project_id, ...args], {
+        cwd: folder,
+      })
       bases.push(/\nAPI Base URL:\n(.*)\n/.exec(done.stdout)?.[1] ?? '')
     }
     await place.close()

@@ -39,6 +39,7 @@ const missing: Record<string, string> = {
   configuration: 'Configuration not found',
   project: 'Project not found',
   user: 'User not found',
+  member: 'The user is not a member of this project',
   server: 'Server not found',
   'user key': 'API key not found',
 }

@@ -442,18 +442,19 @@ describe.each(databases)('projects of the Enkrypt dialect on $name', (database) 
   it(`${verifies('enkrypt:projects:users-remove:not-member')} an unknown user, one who is no member, and a second removal are 404, and nothing is written`, async () => {
     const { project_id, user_id } = await world.project()
     const stranger = await world.user()
+    const noMember = [404, 'The user is not a member of this project']
     const remove = (user: string) => world.admin(`DELETE /projects/${project_id}/users/${user}`)
     await unchanged(world.beside, async () => {
       const rows = await trailOf(world.beside, async () => {
         for (const nobody of [unknownId.user, 'nobody@example.com', project_id, '%00'])
           expect(refused(await remove(nobody))).toEqual([404, 'User not found'])
         for (const name of [stranger.user_id, stranger.email])
-          expect(refused(await remove(name))).toEqual([404, expect.stringContaining('member')])
+          expect(refused(await remove(name))).toEqual(noMember)
       })
       expect(rows).toEqual([])
     })
     await made(remove(user_id))
-    expect(refused(await remove(user_id))).toEqual([404, expect.stringContaining('member')])
+    expect(refused(await remove(user_id))).toEqual(noMember)
   })
 
   it(`${verifies('enkrypt:projects:users-remove-all:ok')} all members are removed with their tokens here, also when there are none`, async () => {

@@ -12,11 +12,6 @@ const bounded = { ...show, longest_days: 90 }
 
 const one = { answer: token, output: ({ token }: { token: Parameters<typeof tokenOf>[0] }) => tokenOf(token) }
 
-/** What has not the form of an id is looked for under one that no token has (mctx:tokens:get:not-found). */
-function idOf({ token_id }: { token_id: string }): { token_id: string } {
-  return { token_id: /^\w{1,100}$/.test(token_id) ? token_id : 'not-an-id' }
-}
-
 /** A server that is not there is a fault of the body, not of the path (mctx:tokens:create:servers-unknown). */
 function ofServers(error: AppError): AppError {
   const { code, entity, message, id = '' } = error
@@ -52,32 +47,12 @@ export const tokenRoutes: Route[] = [
     answer: tokenList,
     output: ({ tokens, next_cursor }) => ({ tokens: tokens.map(tokenOf), next_cursor }),
   }),
-  to('GET /api/tokens/:token_id', tools.get_token, {
-    fixed: show,
-    input: ({ params }) => idOf(params),
-    ...one,
-  }),
-  to('PATCH /api/tokens/:token_id', tools.update_token, {
-    body: editBody,
-    fixed: bounded,
-    input: ({ params, body: { name, expires_in_days, expires_at, allowed_ips } }) => ({
-      ...idOf(params),
-      ...(name === undefined ? {} : { name }),
-      expires_in_days,
-      expires_at,
-      allowed_ips,
-    }),
-    ...one,
-  }),
-  to('DELETE /api/tokens/:token_id', tools.revoke_token, {
-    fixed: show,
-    input: ({ params }) => idOf(params),
-    ...one,
-  }),
+  to('GET /api/tokens/:token_id', tools.get_token, { fixed: show, ...one }),
+  to('PATCH /api/tokens/:token_id', tools.update_token, { body: editBody, fixed: bounded, ...one }),
+  to('DELETE /api/tokens/:token_id', tools.revoke_token, { fixed: show, ...one }),
   to('POST /api/tokens/:token_id/rotate', tools.rotate_token, {
     body: rotateBody,
     fixed: show,
-    input: ({ params, body }) => ({ ...idOf(params), ...body }),
     answer: newToken,
     output: ({ token, delivery }) => newTokenOf(token, delivery),
   }),

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openApp } from '../../../src/app.ts'
 import { StartRefused } from '../../../src/core/master-key.ts'
 import { wellFormed } from '../../../src/domain/secret.ts'
@@ -42,9 +42,13 @@ function checksumOf(text: string): string {
 describe.each(databases)('the token object on $name', (database) => {
   let world: World
   beforeAll(async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     world = await openWorld(database)
   })
-  afterAll(() => world.close())
+  afterAll(async () => {
+    vi.useRealTimers()
+    await world.close()
+  })
 
   const get = async (id: string, as?: string): Promise<Token> =>
     (await world.ask(`GET /api/tokens/${id}`, as === undefined ? {} : { as })).json
@@ -172,6 +176,11 @@ describe.each(databases)('the token object on $name', (database) => {
     const second = world.later(0)
     expect(await validate(json.token)).toBe('valid')
     expect((await get(id)).last_used_at).toBe(second)
+    world.clock.pass(5_000)
+    const third = world.later(0)
+    expect(await validate(json.token)).toBe('valid')
+    await vi.advanceTimersByTimeAsync(60_000)
+    await vi.waitFor(async () => expect((await get(id)).last_used_at).toBe(third))
   })
 
   describe('its secret', () => {

@@ -73,4 +73,14 @@ describe.each(databases)('attacks through the dialects on $name', (database) => 
       }
     })
   })
+
+  it('R40, R53: a secret that was copied badly into a path is in no row of the trail and in no line of the log', async () => {
+    const { json } = await running.call('create_management_key', { name: 'reader', role: 'reader' })
+    const [secret, reader] = [running.adminKey, sendAs(running, json.secret)]
+    for (const copied of [secret, `${secret}x`, `x${secret}`, `${secret}%0A`, secret.slice(0, -3)])
+      expect((await reader(`DELETE /api/v1/api-keys/${copied}`)).status).toBe(403)
+    const { text } = await running.call('list_audit_events', { action: 'revoke_token', outcome: 'denied' })
+    expect(text.split('[secret]')).toHaveLength(6)
+    expect(text + running.log.join('')).not.toContain(secret.slice(13, 29))
+  })
 })

@@ -110,8 +110,7 @@ export function unchosen(members: readonly string[], message: string): AppError 
 }
 
 /** The refusal for bad input, with one sentence that names the first few problems. */
-export function invalid(found: Issue[]): AppError {
-  const issues = found.map((issue) => ({ ...issue, path: issue.path.map(shownPart) }))
+export function invalid(issues: Issue[]): AppError {
   const [first] = issues
   const told =
     first?.code === 'choice'
@@ -120,11 +119,6 @@ export function invalid(found: Issue[]): AppError {
   const more = first?.code !== 'choice' && issues.length > 3 ? ` (and ${issues.length - 3} more)` : ''
   const field = first?.path.join('.')
   return new AppError('invalid_input', `${told.join('; ')}${more}.`, { issues, ...(field ? { field } : {}) })
-}
-
-/** A part of a place as the caller is told it: the name of a variable may be a secret in the wrong place, or long. */
-function shownPart(part: string | number): string | number {
-  return typeof part === 'number' ? part : part.replace(secretPattern, '[secret]').slice(0, 200)
 }
 
 function placeOf({ path }: Issue): string {

@@ -12,11 +12,12 @@ const rejectFrom = 248
 export const prefixPattern = /^[a-z0-9]{2,8}$/
 
 /**
- * Finds secrets inside other text, for scanners and log redaction; use it with `replace` or `matchAll`, as a
- * global pattern keeps state in `test`. It is open to the left, or `%3Dmcpt_…` and `TOKEN_mcpt_…` would
- * slip through.
+ * Finds secrets inside other text, for scanners and redaction; use it with `replace` or `matchAll`, as a global
+ * pattern keeps state in `test`. It is open to the left, or `%3Dmcpt_…` and `TOKEN_mcpt_…` would slip through, and takes
+ * what was copied badly too: without its last characters a secret is found out by trying, and more than ours is longer.
+ * An id has 22 characters, a SHA-256 in hex is left alone.
  */
-export const secretPattern = /[a-z0-9]{2,8}_[0-9A-Za-z]{43}(?![0-9A-Za-z])/g
+export const secretPattern = /[a-z0-9]{2,8}_(?![0-9a-f]{64}(?![0-9A-Za-z]))[0-9A-Za-z]{30,}/g
 
 /**
  * A new secret: `<prefix>_`, 37 random base62 characters (220 bits), 6 of CRC-32 (security.md R1). Throws

@@ -120,6 +120,10 @@ describe('R53: secretPattern', () => {
     `X${example}`,
     `a\\n${example}\\n`,
     `token${example}`,
+    `${example}x`,
+    example.slice(0, -1),
+    example.slice(0, -6),
+    example.slice(0, -12),
   ])('R53: leaves no slice of a secret in %s', (text) => {
     expect(redact(text)).not.toContain('ExampleSecret')
   })

@@ -82,6 +82,13 @@ describe('the tables of the contracts in /openapi.json', () => {
     }
   })
 
+  it('tells the statuses of the GASSAPI contract', () => {
+    const [made, alias, validated] = rowsOf('gassapi.md').map(statusesOf)
+    const generate = ['201', '400', '401', '403', '409', '413', '429', '500', '503']
+    expect([made, alias]).toEqual([generate, generate])
+    expect(validated).toEqual(['200', '401', '403', '429', '500', '503'])
+  })
+
   it.each([
     ['metorial.md', 20],
     ['mctx.md', 7],

@@ -31,7 +31,7 @@ function examples({ effect, public: open, body, query, names, retryable, all }: 
     refuse('rate_limited'),
     refuse('internal'),
     refuse('unavailable'),
-    ...(open ? [] : [refuse('forbidden')]),
+    ...(open ? [] : [refuse('forbidden'), refuse('ip_not_allowed')]),
     ...(body || query || names ? [refuse('invalid_input')] : []),
     ...(query || names ? [refuse('not_found')] : []),
     ...(names ? [refuse('gone')] : []),

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AppError } from '../../../src/core/errors.ts'
 import { word } from '../../../src/rest/metorial/words.ts'
@@ -132,12 +133,25 @@ describe.each(databases)('the wire of Metorial routes on $name', (database) => {
   })
 
   it(`${verifies('metorial:wire:error:no-internals')} 500 is a constant, and no error repeats a secret or a thrown text`, async () => {
-    const at = { path: '/magic-mcp-tokens', requestId: 'req_x', now: '', sent: true, formed: true }
-    const cause = new Error('select * from tokens at /home/x')
-    const internal = new AppError('internal', `Internal error. ${cause.message}`, { cause })
-    expect(JSON.stringify(word(internal, at).body)).toBe(
-      '{"object":"error","ok":false,"status":500,"code":"internal_server_error","message":"Internal server error"}',
-    )
+    const broken = await openWorld(database)
+    const { id } = await broken.token()
+    const { write } = broken.beside.core.store
+    await write((db) => sql`alter table token_groups rename to gone`.execute(db))
+    for (const line of [
+      'GET /magic-mcp-tokens',
+      `GET /magic-mcp-tokens/${id}`,
+      `POST /magic-mcp-tokens/${id}/rotate`,
+    ]) {
+      const { status, text } = await broken.admin(line)
+      expect([line, status, text]).toEqual([
+        line,
+        500,
+        '{"object":"error","ok":false,"status":500,"code":"internal_server_error","message":"Internal server error"}',
+      ])
+    }
+    await write((db) => sql`alter table gone rename to token_groups`.execute(db))
+    expect((await broken.admin(`GET /magic-mcp-tokens/${id}`)).status).toBe(200)
+    await broken.close()
     const { secret } = await world.token()
     for (const answer of [
       await world.admin(`GET /magic-mcp-tokens/${secret}`),

@@ -132,9 +132,9 @@ describe.each(databases)('what servers of configurations keep, on $name', (datab
     ]
     expect(await Promise.all(blocked.map(refusal))).toEqual(Array(3).fill('conflict'))
     expect((await call('reader', validate_config, { config_id })).issues).toEqual([
-      'Server program has variables that cannot be opened.',
-      'Server remote has variables that cannot be opened.',
-      'Server second has variables that cannot be opened.',
+      `Server ${program.slug} has variables that cannot be opened.`,
+      `Server ${remote.slug} has variables that cannot be opened.`,
+      `Server ${second.slug} has variables that cannot be opened.`,
     ])
     for (const { id: server_id } of [program, second]) {
       const runs = { env: { GITHUB_TOKEN: 'new' } }

@@ -43,7 +43,6 @@ function issuesOf(keys: Keys, row: ServerRow): string[] {
       ? ''
       : 'has unsound output guardrails',
   ]
-  return problems
-    .filter((problem) => problem !== '')
-    .map((problem) => `Server ${row.name || row.id} ${problem}.`)
+  // Not by its name, which is text that others wrote (security R11).
+  return problems.filter((problem) => problem !== '').map((problem) => `Server ${row.slug} ${problem}.`)
 }

@@ -297,7 +297,7 @@ describe.each(databases)('configurations on $name', (database) => {
       const [status, detail] = refused(await validate(as))
       expect(status).toBe(400)
       for (const issue of [
-        /Server mgsr_\w+ has no name\./,
+        /Server nameless has no name\./,
         /commandless has neither a command nor a url/,
         /argless has no list of arguments/,
         /numbered has no list of arguments/,

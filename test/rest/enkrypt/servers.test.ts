@@ -364,6 +364,26 @@ describe.each(databases)('servers of configurations on $name', (database) => {
     }
   })
 
+  it(`${verifies('enkrypt:servers:update:member-present')} R37: a remote server that our own routes made keeps address and headers, and becomes a program by its command alone`, async () => {
+    const config = (await world.config()).config_id
+    const headers = { Authorization: 'Bearer hidden value' }
+    const runs = { url: 'https://example.com/mcp', headers }
+    await world.op('add_config_server', { config_id: config, name: 'remote', runs })
+    const exported = async () =>
+      (await made(world.admin(`POST /configs/${config}/export`, { include_secrets: true })))['config']
+        .mcp_config[0]
+    const remote = `/configs/${config}/servers/remote`
+    const changed = await world.admin(`PUT ${remote}`, { description: 'far away', tools: { t: {} } })
+    expect([changed.status, changed.text]).toEqual([200, expect.not.stringContaining('hidden')])
+    expect((await exported()).config).toEqual(runs)
+    for (const body of [{ args: ['x'] }, { env: { A: 'b' } }]) {
+      expect(refused(await world.admin(`PUT ${remote}`, body))[0]).toBe(409)
+    }
+    expect((await exported()).config).toEqual(runs)
+    await made(world.admin(`PUT ${remote}`, { server_command: 'npx' }))
+    expect((await exported()).config).toEqual({ command: 'npx', args: [], env: {} })
+  })
+
   it('R34: a command is stored by admins only, word by word, on record with the whole argv, and runs nothing', async () => {
     const canary = join(world.running.place.dataDir, 'canary')
     const args = ['-c', `touch ${canary}; echo $(touch ${canary}) \`touch ${canary}\``]

@@ -230,6 +230,27 @@ describe.each(databases)('what Enkrypt answers look like on $name', (database) =
     return at === path ? [method] : []
   }
 
+  it(`${verifies('enkrypt:wire:error:envelope')} what is refused before any route is found has the same three members`, async () => {
+    const { raw, port } = world.running
+    const head = [`host: 127.0.0.1:${port}`, `authorization: Bearer ${world.keys.admin}`]
+    const flood = Array.from({ length: 101 }, (_, n) => `x-${n}: 1`)
+    for (const [status, error, heard] of [
+      [414, 'URI Too Long', await raw(wire(`GET /api/v1/configs/${'x'.repeat(9_000)} HTTP/1.1`, head))],
+      [
+        431,
+        'Request Header Fields Too Large',
+        await raw(wire('GET /api/v1/configs HTTP/1.1', [...head, ...flood])),
+      ],
+    ] as const) {
+      expect(statuses(heard)).toEqual([status])
+      expect(JSON.parse(heard.slice(heard.indexOf('\r\n\r\n') + 4))).toEqual({
+        error,
+        detail: expect.any(String),
+        timestamp: expect.stringMatching(isoTime),
+      })
+    }
+  })
+
   it('Enkrypt 2: 429 comes where a limit is passed, with Retry-After', async () => {
     const limited = await openWorld(database, {
       limits: { ...defaultLimits, failuresPerMinute: 2, requestsPerSecond: null },

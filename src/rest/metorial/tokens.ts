@@ -16,11 +16,17 @@ export const metadata = z
     'Expected an object',
   )
   .refine(finite, 'holds a number beyond the range of JSON numbers')
+  .refine(whole, 'holds half a character (an unpaired surrogate)')
 
 /** Without a number that has become infinite while it was read, and could not be given back. */
 function finite(value: unknown): boolean {
   if (typeof value === 'number') return Number.isFinite(value)
   return typeof value !== 'object' || value === null || Object.values(value).every(finite)
+}
+
+/** Without half a character, which JSON can only escape and strict readers of a whole list stumble over (security R11). */
+function whole(value: unknown): boolean {
+  return !/(?:^|[^\\])(?:\\\\)*\\ud[89a-f]/.test(JSON.stringify(value) ?? '')
 }
 
 export const texts = { description: description.optional(), metadata: metadata.optional() }

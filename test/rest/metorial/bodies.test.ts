@@ -252,7 +252,7 @@ describe.each(databases)('bodies of Metorial routes on $name', (database) => {
     '{"a":1,"b":[null,true,"x",{"c":1.5}],"":"empty","ü":"é🌍"}',
     '{"__proto__":{"admin":true},"constructor":{"prototype":{"x":1}},"toString":"x","hasOwnProperty":false}',
     '{"deep":{"__proto__":[{"__proto__":"y"}]}}',
-    '{"nul":"a\\u0000b","half":"\\ud800","quote":"\\"\\\\"}',
+    '{"nul":"a\\u0000b","quote":"\\"\\\\","text":"\\\\ud800"}',
     '{"z":1,"a":2,"m":{"y":1,"x":2}}',
     '{"big":9007199254740991,"small":1e-300,"large":1e+300,"exact":0.1}',
   ])(`${verifies('metorial:wire:body:metadata')} %s comes back exactly as sent`, async (metadata) => {
@@ -272,7 +272,7 @@ describe.each(databases)('bodies of Metorial routes on $name', (database) => {
     expect((await world.as(world.keys.validator)('GET /magic-mcp-tokens')).status).toBe(403)
   })
 
-  it.each(['[]', '"text"', '5', 'true', '[{"a":1}]', '{"far":1e999}'])(
+  it.each(['[]', '"text"', '5', 'true', '[{"a":1}]', '{"far":1e999}', '{"half":"\\ud800"}', '{"\\udfff":1}'])(
     `${verifies('metorial:wire:body:metadata')} metadata %s is 400`,
     async (metadata) => {
       const { json } = await refused(`{"name":"refused","metadata":${metadata}}`)

@@ -83,4 +83,19 @@ describe.each(databases)('attacks through the dialects on $name', (database) => 
     expect(text.split('[secret]')).toHaveLength(6)
     expect(text + running.log.join('')).not.toContain(secret.slice(13, 29))
   })
+
+  it('R38, R40: a denied attempt to make something in another thing names that thing in the trail', async () => {
+    const { json } = await running.call('create_management_key', { name: 'validator', role: 'validator' })
+    const validator = sendAs(running, json.secret)
+    await validator('POST /api/v1/users/ann@example.com/api-keys', { project_id: 'p' })
+    await validator('POST /api/v1/configs/tools/servers', { server_name: 's', server_command: 'c' })
+    await validator('POST /api/v1/configs/copy', { source_config: 'tools', target_config: 'copy' })
+    const { json: found } = await running.call('list_audit_events', { actor_id: json.key.id })
+    const denied = (action: string, target_id: string) => ({ action, target_id, outcome: 'denied' })
+    expect(found.events).toMatchObject([
+      denied('copy_config', 'tools'),
+      denied('add_config_server', 'tools'),
+      denied('generate_user_key', 'ann@example.com'),
+    ])
+  })
 })

@@ -39,7 +39,7 @@ export const add_config_server = operation({
   permission: 'configs:write',
   effect: 'create',
   retryable: true,
-  target: (_, done) => done?.server.id,
+  target: (input, done) => done?.server.id ?? input.config_id,
   async run(ctx, { name, runs, tools, description, guardrails, ...input }) {
     refuseBound(ctx)
     const config = await findConfig(ctx, input.config_id)

@@ -24,7 +24,7 @@ export const copy_config = operation({
   permission: 'configs:write',
   effect: 'create',
   retryable: true,
-  target: (_, done) => done?.config.id,
+  target: (input, done) => done?.config.id ?? input.config_id,
   async run(ctx, { config_id, name }) {
     refuseBound(ctx)
     const source = await findConfig(ctx, config_id)

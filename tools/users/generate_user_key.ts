@@ -28,7 +28,7 @@ export const generate_user_key = operation({
   permission: 'user_keys:write',
   effect: 'create',
   retryable: true,
-  target: (_, done) => done?.token.id,
+  target: (input, done) => done?.token.id ?? input.user_id,
   async prepare(ctx, input) {
     const kind = await chooseDelivery(ctx, input.delivery)
     return { kind, ...newSecret(ctx.keys, (await ctx.settings()).token_prefix) }

@@ -66,17 +66,38 @@ async function generate(world: World, session: Session, asked: Asked): Promise<v
   const { stdout } = world.terminal
   // Made before the token, so that hardly anything can go wrong after it.
   const draft = await draftPrivately(join(process.cwd(), 'gassapi')).catch(unwritable)
+  const interrupt = watchInterrupt()
   try {
     stdout.write(lines.start(asked.email))
     const made = await generatedBy(session, asked)
     stdout.write(lines.made(made))
     const base = baseOf(session, made)
-    await finish(session, draft, made, base).catch((error: unknown) => takeBack(session, asked, made, error))
+    await finish(session, draft, made, base, interrupt).catch((error: unknown) =>
+      takeBack(session, asked, made, error),
+    )
     stdout.write(lines.done(made, base))
   } finally {
+    interrupt.end()
     await draft.drop()
   }
 }
+
+/** Ctrl-C is a failure like any other: what was made is taken back, and no file is left behind. */
+function watchInterrupt() {
+  let interrupted = false
+  const note = () => {
+    interrupted = true
+  }
+  process.on('SIGINT', note).on('SIGTERM', note)
+  return {
+    refuse() {
+      if (interrupted) throw new AppError('conflict', 'Interrupted.')
+    },
+    end: () => void process.off('SIGINT', note).off('SIGTERM', note),
+  }
+}
+
+type Interrupt = ReturnType<typeof watchInterrupt>
 
 /** The configured address; one that only its own machine reaches is of no use to who came by another. */
 function baseOf({ address }: Session, { public_url }: Generated): string {
@@ -92,11 +113,18 @@ async function generatedBy(session: Session, asked: Asked): Promise<Generated> {
 }
 
 /** Tests the token, then puts the file in its place. */
-async function finish(session: Session, draft: PrivateDraft, made: Generated, base: string): Promise<void> {
+async function finish(
+  session: Session,
+  draft: PrivateDraft,
+  made: Generated,
+  base: string,
+  interrupt: Interrupt,
+): Promise<void> {
   const told = await session.call(operationNamed('describe_credential'), {}, made.secret)
   if ((told as { project: { id: string } | null }).project?.id !== made.project.id) {
     throw new AppError('conflict', 'The new token is not one of that project.')
   }
+  interrupt.refuse()
   const path = join(process.cwd(), fileNameOf(made))
   await draft.keep(path, configurationText(made, base)).catch(unwritable)
 }

@@ -1,4 +1,4 @@
-import type { Expression, ExpressionBuilder, SqlBool } from 'kysely'
+import { type Expression, type ExpressionBuilder, type SqlBool, sql } from 'kysely'
 import type { Schema } from './schema.ts'
 
 /** Which rows a caller may touch; empty = all. `src/core/actor.ts` makes it from the credential. */
@@ -21,18 +21,7 @@ export function ownTokens(scope: Scope) {
 
 /** Rows of `servers` in scope: those of the project's configuration. */
 export function ownServers(scope: Scope) {
-  return (is: ExpressionBuilder<Schema, 'servers'>): Expression<SqlBool> => {
-    if (scope.token_id !== undefined) return is.lit(false)
-    const { project_id } = scope
-    if (project_id === undefined) return is.and([])
-    return is.exists(
-      is
-        .selectFrom('projects')
-        .select('projects.id')
-        .where('projects.id', '=', project_id)
-        .whereRef('projects.config_id', '=', 'servers.config_id'),
-    )
-  }
+  return () => ofConfig(scope, 'servers.config_id')
 }
 
 /** Rows of `projects` in scope. */
@@ -45,16 +34,13 @@ export function ownProjects(scope: Scope) {
 
 /** Rows of `configs` in scope: that of the project. */
 export function ownConfigs(scope: Scope) {
-  return (is: ExpressionBuilder<Schema, 'configs'>): Expression<SqlBool> => {
-    if (scope.token_id !== undefined) return is.lit(false)
-    const { project_id } = scope
-    if (project_id === undefined) return is.and([])
-    return is.exists(
-      is
-        .selectFrom('projects')
-        .select('projects.id')
-        .where('projects.id', '=', project_id)
-        .whereRef('projects.config_id', '=', 'configs.id'),
-    )
-  }
+  return () => ofConfig(scope, 'configs.id')
+}
+
+/** The column names the configuration of the project in scope; a single token reaches none of them. */
+function ofConfig({ token_id, project_id }: Scope, column: 'servers.config_id' | 'configs.id') {
+  if (token_id !== undefined) return sql<SqlBool>`1 = 0`
+  if (project_id === undefined) return sql<SqlBool>`1 = 1`
+  return sql<SqlBool>`exists (select 1 from projects
+    where projects.id = ${project_id} and projects.config_id = ${sql.ref(column)})`
 }

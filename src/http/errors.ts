@@ -46,11 +46,6 @@ export const nativeErrorBody = z.object({
 
 shared.add(nativeErrorBody, { id: 'Error' })
 
-/** The HTTP status a code stands for, on every face that has no table of its own. */
-export function statusOfCode(code: ErrorCode): number {
-  return statuses[code]
-}
-
 /**
  * The answer to an error on our own routes; of anything that is no refusal only the request id is told.
  * `tokenSent` decides between the two forms of WWW-Authenticate (security R33).

@@ -34,6 +34,12 @@ export interface ServeOptions {
   metricsPublic: boolean
   limits?: HttpLimits
   sessions: 'on' | 'off'
+  /** Programs may be started (security R34). */
+  allowCommands?: boolean | undefined
+  /** Hosts the gateway may ask although they are private or speak plain http (security R36). */
+  allowedUpstreams?: readonly string[] | undefined
+  /** How long an upstream may be silent during a call, ms. */
+  upstreamTimeout?: number | undefined
   toolsets: readonly string[]
   readOnly: boolean
   version: string

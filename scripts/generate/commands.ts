@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { program } from '../../src/cli/program.ts'
 import type { World } from '../../src/cli/world.ts'
-import { settingTable } from '../../src/config.ts'
+import { settingTable } from '../../src/setting-table.ts'
 
 const refused = () => Promise.reject(new Error('documentation runs nothing'))
 

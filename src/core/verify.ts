@@ -12,6 +12,17 @@ export interface Request {
   tool?: string
 }
 
+/** Where a token stands against its own limits, after the use that was counted. */
+export interface LimitState {
+  /** Requests that are allowed in a window. */
+  limit: number
+  remaining: number
+  /** Seconds until the window ends. */
+  reset: number
+  /** Seconds until a refused request may come again; null = never, all its uses are used up. */
+  retry_after: number | null
+}
+
 export interface Verified {
   verdict: Verdict
   /** The row behind the secret, whatever the verdict; absent for `unknown`. */
@@ -21,11 +32,20 @@ export interface Verified {
   /** What was judged, so that a trace of the same checks can be shown. */
   candidate?: Candidate
   question: Question
+  /** Present where the token has limits and this use was counted, or refused because of them. */
+  limit?: LimitState
+}
+
+interface Options {
+  /** Management keys are `unknown` unless asked for. */
+  management?: boolean
+  /** Counts as a request against the token's own limits, once every other check has passed. */
+  count?: boolean
 }
 
 export interface Verifier {
-  /** Judges a secret as it is used; a `valid` counts as a use. Management keys are `unknown` unless asked for. */
-  verify(secret: string, request: Request, options?: { management?: boolean }): Promise<Verified>
+  /** Judges a secret as it is used; a `valid` is noted as a use. */
+  verify(secret: string, request: Request, options?: Options): Promise<Verified>
   /** Judges a token by id without using it. */
   inspect(tokenId: string, request: Request): Promise<Verified>
 }

@@ -2,20 +2,13 @@ import { openApp } from '../app.ts'
 import { isExposed, remoteSession } from '../cli/remote.ts'
 import { runCommandLine } from '../cli/run.ts'
 import type { Launch, Session, Terminal } from '../cli/world.ts'
-import {
-  type Config,
-  type Flags,
-  plainOutput,
-  platformFolder,
-  readConfig,
-  settingTable,
-  WrongSetting,
-} from '../config.ts'
+import { type Config, type Flags, plainOutput, platformFolder, readConfig, WrongSetting } from '../config.ts'
 import { authenticate } from '../core/authenticate.ts'
 import { invoke } from '../core/invoke.ts'
 import { invokeWithPassword } from '../core/with-password.ts'
 import { makeId } from '../domain/id.ts'
 import { makeLog } from '../log.ts'
+import { settingTable } from '../setting-table.ts'
 import { instanceOf, userName, version } from './process.ts'
 
 /** Runs one command line and answers its exit code. */

@@ -30,6 +30,9 @@ export async function serveHttp(flags: Flags, terminal: Terminal, launch: Launch
       requestsPerSecond: config.request_limit ?? defaultLimits.requestsPerSecond,
     },
     sessions,
+    allowCommands: config.allow_commands,
+    allowedUpstreams: config.allowed_upstreams,
+    upstreamTimeout: config.upstream_timeout === undefined ? undefined : config.upstream_timeout * 1_000,
     log,
     ...mcpOptions(config),
   })

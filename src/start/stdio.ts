@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util'
 import { config as configureZod } from 'zod'
 import { openApp } from '../app.ts'
-import { type Flags, readConfig, settingTable } from '../config.ts'
+import { type Flags, readConfig } from '../config.ts'
 import { makeLog } from '../log.ts'
 import { serveStdio } from '../mcp/stdio.ts'
+import { settingTable } from '../setting-table.ts'
 import { instanceOf, logFaults, mcpOptions, stopSignal, userName } from './process.ts'
 import { revealer } from './revealer.ts'
 

@@ -1,7 +1,8 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { platformFolder, readConfig, settingTable, WrongSetting } from '../../src/config.ts'
+import { platformFolder, readConfig, WrongSetting } from '../../src/config.ts'
+import { settingTable } from '../../src/setting-table.ts'
 
 describe('the settings of a process', () => {
   it('come from flags, then the environment, then defaults', () => {

@@ -41,6 +41,8 @@ interface Options {
   management?: boolean
   /** Counts as a request against the token's own limits, once every other check has passed. */
   count?: boolean
+  /** false = the secret is only looked at, and a `valid` is no use of it yet. */
+  note?: boolean
 }
 
 export interface Verifier {
@@ -94,7 +96,7 @@ export function makeVerifier(lookups: Lookups, pepper: Buffer, uses: Uses, clock
       const hidden = token?.kind === 'management' && options.management !== true
       const predecessor = token !== undefined && current === undefined
       const result = await judged(hidden ? undefined : token, request, now, predecessor)
-      if (result.verdict === 'valid' && token !== undefined) {
+      if (result.verdict === 'valid' && token !== undefined && options.note !== false) {
         uses.note(token, { at: now, ip: request.ip ?? null, previous: predecessor })
       }
       return result

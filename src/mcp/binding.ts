@@ -6,8 +6,9 @@ import type { Caller } from '../core/context.ts'
 import { AppError } from '../core/errors.ts'
 import { type Core, invoke } from '../core/invoke.ts'
 import { parseInput } from '../core/parse.ts'
+import { internal, rpc } from '../http/rpc.ts'
 import { instructions } from './instructions.ts'
-import { internal, protocolError, refusalResult, rpc } from './refusals.ts'
+import { protocolError, refusalResult } from './refusals.ts'
 import { type Table, toolsFor } from './table.ts'
 
 export type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>

@@ -12,13 +12,13 @@ import type { Caller } from '../core/context.ts'
 import { AppError } from '../core/errors.ts'
 import { readJson } from '../http/body.ts'
 import { callerOf } from '../http/caller.ts'
+import { rpc } from '../http/rpc.ts'
+import { type Held, makeSessions } from '../http/sessions.ts'
 import type { HttpEnv, HttpFace } from '../http/types.ts'
 import { type Extra, makeServer } from './binding.ts'
 import { asJson, handOn } from './exchange.ts'
 import { refusedBy, refusedRequest } from './http-refusals.ts'
 import { checkMessage } from './message.ts'
-import { rpc } from './refusals.ts'
-import { makeSessions, type Session } from './sessions.ts'
 import { makeTable } from './table.ts'
 import { chosen, type McpOptions } from './toolsets.ts'
 import { drained, makeWire, type Wire } from './wire.ts'
@@ -33,6 +33,11 @@ export interface McpHttpOptions extends McpOptions {
 
 type Request = Context<HttpEnv>
 
+interface Session extends Held {
+  transport: HttpTransport
+  wire: Wire
+}
+
 /** Most standing streams of one credential (security R26). */
 const mostStreams = 10
 
@@ -46,7 +51,11 @@ export function mcpRoutes(
 ): { app: Hono<HttpEnv>; close(): Promise<void> } {
   const { core, limits, log } = face
   const table = makeTable(chosen(options))
-  const sessions = makeSessions({ max: options.maxSessions, idleMs: options.idleMs, clock: core.clock })
+  const sessions = makeSessions<Session>({
+    max: options.maxSessions,
+    idleMs: options.idleMs,
+    clock: core.clock,
+  })
   const lone = new Set<Wire>()
 
   /** A server and its transport, for one session or one lone request (security R17). */
@@ -59,16 +68,19 @@ export function mcpRoutes(
   async function open(caller: Caller): Promise<Session> {
     const id = randomUUID()
     const transport = new HttpTransport({ sessionIdGenerator: () => id })
-    const session = {
+    const wire = await connected(transport)
+    const session: Session = {
       id,
       principal: principalOf(caller.actor),
       transport,
+      wire,
       standing: false,
       touched: core.clock(),
+      busy: () => wire.pending.size > 0,
+      end: () => wire.close(),
     }
-    const whole = { ...session, wire: await connected(transport) }
-    sessions.add(whole)
-    return whole
+    sessions.add(session)
+    return session
   }
 
   /** The session a request names; without one, or with another's, it is told the same. */
@@ -158,7 +170,7 @@ export function mcpRoutes(
   return {
     app,
     async close() {
-      await drained(() => [...sessions.wires(), ...lone], patience)
+      await drained(() => [...sessions.all().map(({ wire }) => wire), ...lone], patience)
       await Promise.all([sessions.close(), ...[...lone].map((wire) => wire.close())])
     },
   }

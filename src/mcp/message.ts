@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { type JSONRPCMessage, JSONRPCMessageSchema } from '@modelcontextprotocol/sdk/types.js'
 import { scanJson } from '../domain/json-scan.ts'
-import { rpc, rpcError } from './refusals.ts'
+import { rpc, rpcError } from '../http/rpc.ts'
 
 /** Longest message, bytes (security R24). */
 export const longestMessage = 256 * 1024

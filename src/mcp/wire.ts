@@ -5,7 +5,7 @@ import {
   type MessageExtraInfo,
   type RequestId,
 } from '@modelcontextprotocol/sdk/types.js'
-import { internal, rpc, rpcError } from './refusals.ts'
+import { internal, rpc, rpcError } from '../http/rpc.ts'
 
 /** A transport that leaves no request without an answer. */
 export interface Wire extends Transport {

@@ -1,35 +1,34 @@
-import type { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
 import { AppError } from '../core/errors.ts'
-import type { Wire } from './wire.ts'
 
 /** One client's conversation over HTTP; it identifies nobody, each request brings its own credential (security R12). */
-export interface Session {
+export interface Held {
   id: string
   /** Whose it is: kind and id of the credential it was opened with. */
   principal: string
-  transport: WebStandardStreamableHTTPServerTransport
-  wire: Wire
   /** A client listens on its standing stream. */
   standing: boolean
   /** When it was last used, ms. */
   touched: number
+  /** A call of it is in flight. */
+  busy(): boolean
+  /** Ends it: its open calls are answered, its streams closed. */
+  end(): Promise<void>
 }
 
-export interface Sessions {
+export interface Sessions<Session extends Held> {
   /** Keeps a new one; throws `unavailable` if all places are taken by calls in flight. */
   add(session: Session): void
   /** The live session of that id, if it is the principal's own. */
   find(id: string, principal: string): Session | undefined
   /** How many standing streams the principal holds. */
   streams(principal: string): number
-  wires(): Wire[]
-  /** Ends one: its open calls are answered, its streams closed. */
+  all(): Session[]
   end(session: Session): Promise<void>
   close(): Promise<void>
 }
 
-/** The sessions of a process: at most `max`, each until it was idle for `idleMs`. */
-export function makeSessions({
+/** The sessions of an endpoint: at most `max`, each until it was idle for `idleMs`. */
+export function makeSessions<Session extends Held>({
   max,
   idleMs,
   clock,
@@ -37,7 +36,7 @@ export function makeSessions({
   max: number
   idleMs: number
   clock: () => number
-}): Sessions {
+}): Sessions<Session> {
   const live = new Map<string, Session>()
   const sweeper = setInterval(sweep, Math.min(idleMs, 60_000))
   sweeper.unref()
@@ -47,12 +46,12 @@ export function makeSessions({
   }
 
   function isOver(session: Session): boolean {
-    return !session.standing && session.wire.pending.size === 0 && clock() - session.touched > idleMs
+    return !session.standing && !session.busy() && clock() - session.touched > idleMs
   }
 
   async function end(session: Session): Promise<void> {
     live.delete(session.id)
-    await session.wire.close()
+    await session.end()
   }
 
   /** Ends the longest idle session of whoever holds the most, so that nobody can push the others out. */
@@ -63,7 +62,7 @@ export function makeSessions({
     for (const { principal } of live.values()) held.set(principal, (held.get(principal) ?? 0) + 1)
     const share = ({ principal }: Session) => held.get(principal) ?? 0
     const [first] = [...live.values()]
-      .filter(({ wire }) => wire.pending.size === 0)
+      .filter((session) => !session.busy())
       .sort((a, b) => share(b) - share(a) || a.touched - b.touched)
     if (first === undefined) {
       throw new AppError(
@@ -91,7 +90,7 @@ export function makeSessions({
     },
     streams: (principal) =>
       [...live.values()].filter((session) => session.standing && session.principal === principal).length,
-    wires: () => [...live.values()].map(({ wire }) => wire),
+    all: () => [...live.values()],
     end,
     async close() {
       clearInterval(sweeper)

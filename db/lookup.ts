@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
 import type { Db, Prepared, Store } from './open.ts'
 import { slot } from './prepare.ts'
+import { inReach } from './reach.ts'
+import type { ServerRow } from './schema.ts'
 
 /** What validation reads of a token: one row, found by the digest of the secret. */
 export interface FoundToken {
@@ -25,6 +27,13 @@ export interface FoundToken {
   owner_active: number
 }
 
+/** What the gateway reads of a server. */
+export type FoundEntry = Pick<
+  ServerRow,
+  'id' | 'slug' | 'command' | 'args' | 'env' | 'url' | 'headers' | 'tools'
+> &
+  Pick<ServerRow, 'input_guardrails' | 'output_guardrails'>
+
 /** The prepared statements of validation (security R46). */
 export interface Lookups {
   bySecret: Prepared<FoundToken>
@@ -32,6 +41,8 @@ export interface Lookups {
   byId: Prepared<FoundToken>
   /** Arguments: token id, all_servers, project id, server (id or slug). */
   reached: Prepared<{ id: string; slug: string }>
+  /** The live server of that slug, with what the gateway needs of it. */
+  entry: Prepared<FoundEntry>
   /** Which token a secret that was ended on purpose belonged to. */
   ended: Prepared<{ token_id: string }>
 }
@@ -46,6 +57,7 @@ export function prepareLookups(store: Store): Lookups {
     byPrevious: store.prepare((db) => found(db).where('tokens.previous_hash', '=', slot(0))),
     byId: store.prepare((db) => found(db).where('tokens.id', '=', slot(0))),
     reached: store.prepare(reached),
+    entry: store.prepare((db) => entries(db).where('slug', '=', slot(0))),
     ended: store.prepare((db) =>
       db.selectFrom('revocations').select('token_id').where('token_hash', '=', slot(0)),
     ),
@@ -154,4 +166,52 @@ function reached(db: Db) {
         ),
       ]),
     )
+}
+
+function entries(db: Db) {
+  return db
+    .selectFrom('servers')
+    .select([
+      'servers.id',
+      'servers.slug',
+      'servers.command',
+      'servers.args',
+      'servers.env',
+      'servers.url',
+      'servers.headers',
+      'servers.tools',
+      'servers.input_guardrails',
+      'servers.output_guardrails',
+    ])
+    .where('servers.deleted_at', 'is', null)
+}
+
+/** The servers a token reaches now, in id order. */
+export function entriesOf(db: Db, tokenId: string): Promise<FoundEntry[]> {
+  return entries(db)
+    .innerJoin('tokens', (join) => join.on(inReach))
+    .where('tokens.id', '=', tokenId)
+    .orderBy('servers.id')
+    .execute()
+}
+
+/** These tokens as validation reads them; what is not there is left out. */
+export function findTokens(db: Db, ids: readonly string[]): Promise<FoundToken[]> {
+  return ids.length === 0 ? Promise.resolve([]) : found(db).where('tokens.id', 'in', ids).execute()
+}
+
+/** Which of these tokens reach which of these servers, by slug. */
+export async function reaching(
+  db: Db,
+  tokenIds: readonly string[],
+  slugs: readonly string[],
+): Promise<{ token_id: string; slug: string }[]> {
+  if (tokenIds.length === 0 || slugs.length === 0) return []
+  return db
+    .selectFrom('tokens')
+    .innerJoin('servers', (join) => join.on('servers.deleted_at', 'is', null).on(inReach))
+    .select(['tokens.id as token_id', 'servers.slug'])
+    .where('tokens.id', 'in', tokenIds)
+    .where('servers.slug', 'in', slugs)
+    .execute()
 }

@@ -1,6 +1,7 @@
 import { prepareLookups } from '../db/lookup.ts'
 import { openStore } from '../db/open.ts'
 import { bootstrapAdmin } from './core/bootstrap.ts'
+import { makeEntries } from './core/entries.ts'
 import type { Core } from './core/invoke.ts'
 import { loadMaster } from './core/master-key.ts'
 import { refuseConfusion } from './core/policy.ts'
@@ -57,6 +58,7 @@ export async function openApp(instance: Instance): Promise<App> {
       tallies,
       signIns: makeSignInLimits({ clock }),
       clock,
+      entries: makeEntries(store, lookups, keys),
       verifier: makeVerifier(lookups, keys.pepper, uses, clock),
       host: { dataDir, revealBase: instance.revealBase ?? (async () => null) },
       report: (error, caller) =>

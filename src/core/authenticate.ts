@@ -24,7 +24,7 @@ export async function authenticate(
 }
 
 /** A store that is down is never a verdict on the credential (R18). */
-async function reached(verifying: Promise<Verified>): Promise<Verified> {
+export async function reached(verifying: Promise<Verified>): Promise<Verified> {
   try {
     return await verifying
   } catch (cause) {
@@ -36,8 +36,12 @@ async function reached(verifying: Promise<Verified>): Promise<Verified> {
 }
 
 /** The one refusal for a missing or bad credential. */
-export function unauthenticated(): AppError {
-  return new AppError('unauthenticated', 'Send a valid credential as "Authorization: Bearer <secret>".')
+export function unauthenticated(reason?: 'invalid_token'): AppError {
+  return new AppError(
+    'unauthenticated',
+    'Send a valid credential as "Authorization: Bearer <secret>".',
+    reason === undefined ? {} : { reason },
+  )
 }
 
 const faults: readonly ErrorCode[] = ['invalid_input', 'too_large', 'unsupported']

@@ -10,6 +10,7 @@ import { auditRow, type Trail } from './audit-row.ts'
 import { toPredecessor, unauthenticated } from './authenticate.ts'
 import type { Caller, Context, Event, Host } from './context.ts'
 import { dialectShapes } from './dialect-shapes.ts'
+import type { Entries } from './entries.ts'
 import { AppError } from './errors.ts'
 import * as idempotent from './idempotent.ts'
 import type { AnyOperation, Given, Made, Operation } from './operation.ts'
@@ -26,6 +27,7 @@ export interface Core {
   store: Store
   keys: Keys
   verifier: Verifier
+  entries: Entries
   uses: Uses
   tallies: Tallies
   signIns: SignInLimits

@@ -14,7 +14,11 @@ export function sealValues(keys: Keys, rowId: string, side: ValueSide, values: V
 }
 
 /** The values a row keeps; undefined if they were moved or changed outside this program. */
-export function readValues(keys: Keys, row: ServerRow, side: ValueSide): Values | undefined {
+export function readValues(
+  keys: Keys,
+  row: Pick<ServerRow, 'id' | 'env' | 'headers'>,
+  side: ValueSide,
+): Values | undefined {
   const sealed = row[side]
   if (sealed === null) return {}
   const opened = unseal(keys.env, sealed, bound(row.id, side))

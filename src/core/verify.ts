@@ -36,7 +36,7 @@ export interface Verified {
   limit?: LimitState
 }
 
-interface Options {
+export interface VerifyOptions {
   /** Management keys are `unknown` unless asked for. */
   management?: boolean
   /** Counts as a request against the token's own limits, once every other check has passed. */
@@ -47,7 +47,7 @@ interface Options {
 
 export interface Verifier {
   /** Judges a secret as it is used; a `valid` is noted as a use. */
-  verify(secret: string, request: Request, options?: Options): Promise<Verified>
+  verify(secret: string, request: Request, options?: VerifyOptions): Promise<Verified>
   /** Judges a token by id without using it. */
   inspect(tokenId: string, request: Request): Promise<Verified>
 }

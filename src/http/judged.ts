@@ -1,0 +1,49 @@
+import type { IncomingMessage } from 'node:http'
+import { reached, unauthenticated } from '../core/authenticate.ts'
+import type { Via } from '../core/context.ts'
+import type { Verified, VerifyOptions } from '../core/verify.ts'
+import { statusOf } from '../domain/verdict.ts'
+import { bearerOf } from './bearer.ts'
+import { factsOf } from './facts.ts'
+import type { HttpFace } from './types.ts'
+
+/** What was sent as credential, and what is asked about it. */
+export interface Presented {
+  via: Via
+  ip: string | null
+  server?: string | undefined
+  tool?: string | undefined
+}
+
+/** A verdict on the secret of a request that is known and alive. */
+export type Judged = Verified & { token: NonNullable<Verified['token']> }
+
+/**
+ * The verdict on a request's own secret, where a token is the credential: a value where it is about what the token may do
+ * (200, 403, 429). Throws `unauthenticated` where the secret is no good, `rate_limited` after too many of those,
+ * `unavailable` when the store is down.
+ */
+export async function judgedFrom(
+  request: IncomingMessage,
+  face: Pick<HttpFace, 'core' | 'failures' | 'requests'>,
+  { via, ip, server, tool }: Presented,
+  options: VerifyOptions = {},
+): Promise<Judged> {
+  const { secret, sent } = bearerOf(request)
+  if (!sent) throw unauthenticated()
+  const asked = { ip, ...(server === undefined ? {} : { server }), ...(tool === undefined ? {} : { tool }) }
+  const verified =
+    secret === undefined ? undefined : await reached(face.core.verifier.verify(secret, asked, options))
+  const token = verified?.token
+  if (verified === undefined || token === undefined || statusOf(verified.verdict) === 401) {
+    face.core.tallies.count({ action: 'authentication_failed', via, ip })
+    await face.failures.count(ip)
+    throw unauthenticated('invalid_token')
+  }
+  if (verified.verdict === 'ip_not_allowed')
+    face.core.tallies.count({ action: 'authentication_from_other_address', via, ip })
+  if (options.note !== false) await face.requests(token.id)
+  const facts = factsOf(request)
+  if (facts !== undefined) facts.actor = token.id
+  return { ...verified, token }
+}

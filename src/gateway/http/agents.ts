@@ -1,0 +1,53 @@
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import { UpstreamFault } from '../conduit.ts'
+
+/** The connections to upstreams, kept open between requests. */
+export interface Agents {
+  http: HttpAgent
+  https: HttpsAgent
+  close(): void
+}
+
+/** Look-up, TCP and TLS together. */
+const connectTimeoutMs = 5_000
+/** Shorter than the 5 s after which many servers close an idle connection without announcing it. */
+const idleMs = 4_000
+
+/** Makes the agents all conduits of a process share; a connection that does not come about in time ends in `timeout`. */
+export function makeAgents({
+  ca,
+  connectMs = connectTimeoutMs,
+}: {
+  ca?: string
+  connectMs?: number
+} = {}): Agents {
+  const options = { keepAlive: true, scheduling: 'lifo', maxFreeSockets: 256, timeout: idleMs } as const
+  const http = new HttpAgent(options)
+  const https = new HttpsAgent({ ...options, ...(ca === undefined ? {} : { ca }) })
+  limitConnecting(http, 'connect', connectMs)
+  limitConnecting(https, 'secureConnect', connectMs)
+  return {
+    http,
+    https,
+    close() {
+      http.destroy()
+      https.destroy()
+    },
+  }
+}
+
+function limitConnecting(agent: HttpAgent, done: 'connect' | 'secureConnect', ms: number): void {
+  const connect = agent.createConnection.bind(agent)
+  agent.createConnection = (options, callback) => {
+    const socket = connect(options, callback)
+    const timer = setTimeout(() => socket?.destroy(tooSlow(ms)), ms)
+    socket?.once(done, () => clearTimeout(timer))
+    socket?.once('close', () => clearTimeout(timer))
+    return socket
+  }
+}
+
+function tooSlow(ms: number): UpstreamFault {
+  return new UpstreamFault('timeout', `No connection came about within ${ms} ms.`)
+}

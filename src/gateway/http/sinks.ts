@@ -1,0 +1,85 @@
+import type { IncomingMessage } from 'node:http'
+import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js'
+import { UpstreamFault } from '../conduit.ts'
+import { type EventReader, makeEventReader, type StreamEvent } from './event-reader.ts'
+import type { Sink } from './exchange.ts'
+import { messageLimit, readMessages } from './messages.ts'
+
+/** The most of a refusal that is read. */
+const refusalLimit = 64 * 1024
+
+/** The media type of an answer, without its parameters. */
+export function typeOf({ headers }: IncomingMessage): string {
+  const type = headers['content-type'] ?? ''
+  const end = type.indexOf(';')
+  return (end === -1 ? type : type.slice(0, end)).trim().toLowerCase()
+}
+
+/** Reads a JSON body and hands over each message in it. */
+export function jsonSink(hear: (message: JSONRPCMessage) => void): Sink {
+  return textSink(messageLimit, true, (text) => readAll(text, hear))
+}
+
+/** Reads the body of a refusal, as much of it as is worth reading. */
+export function refusalSink(refused: (text: string) => void): Sink {
+  return textSink(refusalLimit, false, refused)
+}
+
+/** Lets a body go by. */
+export function unread(): Sink {
+  return refusalSink(() => {})
+}
+
+/** Reads an event stream and hands over each message in it. */
+export function eventSink(
+  hears: {
+    message(message: JSONRPCMessage): void
+    retry(ms: number): void
+    event?(event: StreamEvent): void
+  },
+  resumedAt?: string,
+): Sink & Pick<EventReader, 'lastId'> {
+  const event = (event: StreamEvent) => {
+    if (hears.event !== undefined) hears.event(event)
+    // An event without data only tells its id.
+    if (event.data !== '' && (event.name === '' || event.name === 'message'))
+      readAll(event.data, hears.message)
+  }
+  const reader = makeEventReader({ event, retry: hears.retry }, messageLimit, resumedAt)
+  return {
+    chunk(chunk) {
+      const read = reader.push(chunk)
+      if (read === 'too_large') throw tooLarge()
+      return read === 'line'
+    },
+    end() {},
+    lastId: reader.lastId,
+  }
+}
+
+function textSink(limit: number, whole: boolean, read: (text: string) => void): Sink {
+  const chunks: Buffer[] = []
+  let size = 0
+  return {
+    chunk(chunk) {
+      size += chunk.length
+      if (size <= limit) chunks.push(chunk)
+      else if (whole || size > messageLimit) throw tooLarge()
+      return false
+    },
+    end() {
+      const [first] = chunks
+      read((chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)).toString('utf8'))
+    },
+  }
+}
+
+function readAll(text: string, hear: (message: JSONRPCMessage) => void): void {
+  const messages = readMessages(text)
+  if (messages === undefined) throw new UpstreamFault('garbage', 'What it answered is no JSON-RPC message.')
+  for (const message of messages) hear(message)
+}
+
+function tooLarge(): UpstreamFault {
+  return new UpstreamFault('too_large', `It sent more than ${messageLimit} bytes for one message.`)
+}

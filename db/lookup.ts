@@ -34,6 +34,16 @@ export type FoundEntry = Pick<
 > &
   Pick<ServerRow, 'input_guardrails' | 'output_guardrails'>
 
+/** Who and what is behind a token, beside its own row; slugs stand in the order of their bytes, a blank between two. */
+export interface FoundIdentity {
+  created_at: string
+  owner_email: string | null
+  project_name: string | null
+  groups: string | null
+  /** Those it reaches now; present where they were asked for. */
+  servers?: string | null
+}
+
 /** The prepared statements of validation (security R46). */
 export interface Lookups {
   bySecret: Prepared<FoundToken>
@@ -43,6 +53,10 @@ export interface Lookups {
   reached: Prepared<{ id: string; slug: string }>
   /** The live server of that slug, with what the gateway needs of it. */
   entry: Prepared<FoundEntry>
+  /** The names around a token, by its id. */
+  identity: Prepared<FoundIdentity>
+  /** As `identity`, with the servers it reaches. */
+  identityAndReach: Prepared<FoundIdentity>
   /** Which token a secret that was ended on purpose belonged to. */
   ended: Prepared<{ token_id: string }>
 }
@@ -53,11 +67,19 @@ export function prepareLookups(store: Store): Lookups {
     bySecret: remembering(
       store,
       store.prepare((db) => found(db).where('tokens.secret_hash', '=', slot(0))),
+      ([hash]) => (hash as Buffer).toString('latin1'),
     ),
     byPrevious: store.prepare((db) => found(db).where('tokens.previous_hash', '=', slot(0))),
     byId: store.prepare((db) => found(db).where('tokens.id', '=', slot(0))),
     reached: store.prepare(reached),
     entry: store.prepare((db) => entries(db).where('slug', '=', slot(0))),
+    identity: remembering(store, store.prepare(identity), ([id]) => String(id)),
+    identityAndReach: remembering(
+      store,
+      store.prepare((db) => identity(db).select(reachedSlugs.as('servers'))),
+      ([id]) => String(id),
+      ({ servers }) => (servers?.length ?? 0) <= longestRemembered,
+    ),
     ended: store.prepare((db) =>
       db.selectFrom('revocations').select('token_id').where('token_hash', '=', slot(0)),
     ),
@@ -99,14 +121,22 @@ function found(db: Db) {
 /** Rows remembered at most: the tokens in use, not the tokens there are. */
 const mostRemembered = 20_000
 
+/** Characters of a list that is remembered with a row. */
+const longestRemembered = 1_024
+
 /**
  * Answers from memory while the store is at the version it was read at: the next commit by anybody ends it all, so a
  * revocation acts on the next request (security R46). Where the store has no version, nothing is remembered.
  */
-function remembering(store: Store, find: Prepared<FoundToken>): Prepared<FoundToken> {
+function remembering<Row>(
+  store: Store,
+  find: Prepared<Row>,
+  keyOf: (args: readonly unknown[]) => string,
+  isSmall: (row: Row) => boolean = () => true,
+): Prepared<Row> {
   const { version } = store
   if (version === undefined) return find
-  const known = new Map<string, FoundToken>()
+  const known = new Map<string, Row>()
   let at = version()
   return (args) => {
     const now = version()
@@ -114,16 +144,37 @@ function remembering(store: Store, find: Prepared<FoundToken>): Prepared<FoundTo
       known.clear()
       at = now
     }
-    const key = (args[0] as Buffer).toString('latin1')
+    const key = keyOf(args)
     const row = known.get(key)
     if (row !== undefined) return row
     const read = find(args)
-    if (read !== undefined && !(read instanceof Promise)) {
+    if (read !== undefined && !(read instanceof Promise) && isSmall(read)) {
       if (known.size >= mostRemembered) known.clear()
       known.set(key, read)
     }
     return read
   }
+}
+
+const groupSlugs = sql<string | null>`(select string_agg("groups".slug, ' ' order by "groups".slug)
+  from token_groups join "groups" on "groups".id = token_groups.group_id and "groups".deleted_at is null
+  where token_groups.token_id = tokens.id)`
+
+const reachedSlugs = sql<string | null>`(select string_agg(servers.slug, ' ' order by servers.slug)
+  from servers where servers.deleted_at is null and ${inReach})`
+
+function identity(db: Db) {
+  return db
+    .selectFrom('tokens')
+    .leftJoin('users', 'users.id', 'tokens.owner_id')
+    .leftJoin('projects', 'projects.id', 'tokens.project_id')
+    .select([
+      'tokens.created_at',
+      'users.email as owner_email',
+      'projects.name as project_name',
+      groupSlugs.as('groups'),
+    ])
+    .where('tokens.id', '=', slot(0))
 }
 
 /** A server in reach: named by the token or a group of it, or any under `all_servers`, and never outside its project. */

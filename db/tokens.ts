@@ -74,6 +74,26 @@ export async function findUserKeys(
     .execute()
 }
 
+/** The token whose secret has this digest, or whose replaced one does while its grace lasts. */
+export async function findBySecret(
+  db: Db,
+  scope: Scope,
+  hash: Buffer,
+  now: string,
+): Promise<TokenRow | undefined> {
+  return db
+    .selectFrom('tokens')
+    .selectAll()
+    .where((is) =>
+      is.or([
+        is('secret_hash', '=', hash),
+        is.and([is('previous_hash', '=', hash), is('previous_until', '>', now)]),
+      ]),
+    )
+    .where(ownTokens(scope))
+    .executeTakeFirst()
+}
+
 /** Changes a token that is not revoked; `guard.generation` makes it compare-and-swap. Undefined = it did not match. */
 export async function update(
   db: Db,

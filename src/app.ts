@@ -59,6 +59,7 @@ export async function openApp(instance: Instance): Promise<App> {
       signIns: makeSignInLimits({ clock }),
       clock,
       entries: makeEntries(store, lookups, keys),
+      lookups,
       verifier: makeVerifier(lookups, keys.pepper, uses, clock),
       host: { dataDir, revealBase: instance.revealBase ?? (async () => null) },
       report: (error, caller) =>

@@ -18,6 +18,9 @@ import { dialectsOf } from './rest/dialects.ts'
 import { generateFamily, generateRoute } from './rest/gassapi/generate.ts'
 import { nativeApi } from './rest/native.ts'
 import { documentRoutes } from './rest/openapi/routes.ts'
+import { standardChapters } from './rest/standard/described.ts'
+import { forwardAuth, forwardAuthFamily } from './rest/standard/forward-auth.ts'
+import { oauthFamily, oauthRoutes } from './rest/standard/oauth.ts'
 import { pageRoutes } from './web/pages.ts'
 import { revealRoutes } from './web/reveal.ts'
 
@@ -73,18 +76,26 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     root.route('/mcp', mcp.app)
     const base = () => (url ?? '').replace(/\/$/, '')
     const dialects = dialectsOf(base)
-    root.route('/', documentRoutes({ dialects, version: options.version, url: base }))
+    root.route('/', documentRoutes({ dialects, more: standardChapters, version: options.version, url: base }))
     root.route('/', pageRoutes(options))
     const server = await openServer({
       ...options,
       face,
       app: root,
       raw: firstOf([
+        forwardAuth(face),
+        oauthRoutes(face),
         nativeApi(face, operations),
         generateRoute(face),
         ...dialects.map((dialect) => dialectRoutes(face, dialect)),
       ]),
-      families: [generateFamily, ...dialects.map((dialect) => familyOf(dialect, app.core.clock)), mcpFamily],
+      families: [
+        forwardAuthFamily,
+        oauthFamily,
+        generateFamily,
+        ...dialects.map((dialect) => familyOf(dialect, app.core.clock)),
+        mcpFamily,
+      ],
     }).catch(refused)
     url ??= server.url
     await writePublicUrl(app.core, url, publicUrl !== undefined)

@@ -113,6 +113,8 @@ const matrix: Record<string, Row> = {
   generate_mcp_token: signedIn,
   revoke_mcp_token: signedIn,
   describe_credential: row({ access: 'yes', predecessor: 'yes', user_key: 'yes', admin: 'no' }),
+  introspect_token: row({ ...readers, validator: 'yes' }),
+  revoke_secret: tokenChange,
   check_health: readers,
   create_backup: admins,
   restore_backup: admins,

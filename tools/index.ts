@@ -57,9 +57,11 @@ import { create_token } from './tokens/create_token.ts'
 import { describe_credential } from './tokens/describe_credential.ts'
 import { generate_mcp_token } from './tokens/generate_mcp_token.ts'
 import { get_token } from './tokens/get_token.ts'
+import { introspect_token } from './tokens/introspect_token.ts'
 import { list_magic_tokens } from './tokens/list_magic_tokens.ts'
 import { remove_groups } from './tokens/remove_groups.ts'
 import { revoke_mcp_token } from './tokens/revoke_mcp_token.ts'
+import { revoke_secret } from './tokens/revoke_secret.ts'
 import { revoke_token } from './tokens/revoke_token.ts'
 import { rotate_token } from './tokens/rotate_token.ts'
 import { set_token_enabled } from './tokens/set_token_enabled.ts'
@@ -167,6 +169,8 @@ const system = {
   generate_mcp_token,
   revoke_mcp_token,
   describe_credential,
+  introspect_token,
+  revoke_secret,
 }
 
 /** Every operation by its name, with its own types: what the tables of the dialects point at. */

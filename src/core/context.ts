@@ -1,3 +1,4 @@
+import type { Lookups } from '../../db/lookup.ts'
 import type { Db } from '../../db/open.ts'
 import type { Scope } from '../../db/scope.ts'
 import type { IdKind } from '../domain/id.ts'
@@ -18,6 +19,8 @@ export type Via =
   | 'enkrypt'
   | 'mctx'
   | 'gassapi'
+  | 'oauth2'
+  | 'forward_auth'
 
 /** The client program as it calls itself; never believed, only recorded. */
 export interface ClientName {
@@ -50,6 +53,7 @@ export interface Context extends Omit<Caller, 'client'> {
   settings(): Promise<Settings>
   keys: Keys
   verifier: Verifier
+  lookups: Lookups
   host: Host
   newId(kind: IdKind): string
   /** Reads the store as it is at one moment, beside everybody else; not inside of a transaction. */

@@ -14,6 +14,11 @@ export function secretString(description: string) {
   return z.string().min(1).max(512).describe(description).register(secrets, { secret: true })
 }
 
+/** As `secretString`, for callers whose protocol takes a text of any length for one more secret that is no good. */
+export function longSecret(description: string) {
+  return z.string().min(1).max(16_384).describe(description).register(secrets, { secret: true })
+}
+
 /** Text without what databases, terminals or readers stumble over. */
 export const clean = (allow: 'line' | 'block') =>
   z.string().superRefine((value, issues) => {

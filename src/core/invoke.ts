@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { isUnavailable, isUniqueViolation } from '../../db/errors.ts'
+import type { Lookups } from '../../db/lookup.ts'
 import type { Db, Store } from '../../db/open.ts'
 import * as settings from '../../db/settings.ts'
 import { type IdKind, makeId } from '../domain/id.ts'
@@ -27,6 +28,7 @@ export interface Core {
   store: Store
   keys: Keys
   verifier: Verifier
+  lookups: Lookups
   entries: Entries
   uses: Uses
   tallies: Tallies
@@ -248,6 +250,7 @@ function context(core: Core, caller: Caller, db: Db, at: number, seq: number): C
     now: new Date(at).toISOString(),
     keys: core.keys,
     verifier: core.verifier,
+    lookups: core.lookups,
     host: core.host,
     settings() {
       loaded ??= settings.load(db)

@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { FoundToken, Lookups } from '../../db/lookup.ts'
+import type { Scope } from '../../db/scope.ts'
 import { digest, wellFormed } from '../domain/secret.ts'
 import type { ToolRules } from '../domain/tool-rules.ts'
 import { type Candidate, judge, type Question, type Verdict } from '../domain/verdict.ts'
@@ -41,6 +42,8 @@ export interface VerifyOptions {
   management?: boolean
   /** Counts as a request against the token's own limits, once every other check has passed. */
   count?: boolean
+  /** A token outside is as unknown as one that does not exist, and is not used. */
+  within?: Scope
   /** false = the secret is only looked at, and a `valid` is no use of it yet. */
   note?: boolean
 }
@@ -93,7 +96,7 @@ export function makeVerifier(lookups: Lookups, pepper: Buffer, uses: Uses, clock
       const row = await lookups.bySecret([hash])
       const current = row !== undefined && timingSafeEqual(row.secret_hash, hash) ? row : undefined
       const token = current ?? (await findPredecessor(hash, now))
-      const hidden = token?.kind === 'management' && options.management !== true
+      const hidden = token !== undefined && isHidden(token, options)
       const predecessor = token !== undefined && current === undefined
       const result = await judged(hidden ? undefined : token, request, now, predecessor)
       if (result.verdict === 'valid' && token !== undefined && options.note !== false) {
@@ -108,6 +111,12 @@ export function makeVerifier(lookups: Lookups, pepper: Buffer, uses: Uses, clock
       return judged(known, request, iso(), false)
     },
   }
+}
+
+function isHidden(token: FoundToken, { management, within = {} }: VerifyOptions): boolean {
+  const { token_id = token.id, owner_id = token.owner_id, project_id = token.project_id } = within
+  const isOutside = token.id !== token_id || token.owner_id !== owner_id || token.project_id !== project_id
+  return isOutside || (token.kind === 'management' && management !== true)
 }
 
 /** The clock as ISO text, formatted once a millisecond. */

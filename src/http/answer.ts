@@ -36,6 +36,19 @@ export function answerJson(
   response.end(text)
 }
 
+/** Answers without a body. */
+export function answerEmpty(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  headers: Record<string, string> = {},
+): void {
+  if (response.headersSent || response.destroyed) return
+  leaveBody(request)
+  response.writeHead(status, { 'content-length': 0, ...fixedHeaders, ...headers })
+  response.end()
+}
+
 const mostLeft = 512 * 1024
 const patience = 500
 

@@ -4,6 +4,7 @@ import { type Actor, actorId } from '../core/actor.ts'
 import { authenticate, unauthenticated } from '../core/authenticate.ts'
 import type { Caller, Via } from '../core/context.ts'
 import { AppError } from '../core/errors.ts'
+import { bearerOrBasicOf, type Sent } from './basic.ts'
 import { bearerOf } from './bearer.ts'
 import { factsOf } from './facts.ts'
 import type { HttpEnv, HttpFace } from './types.ts'
@@ -13,6 +14,8 @@ type Asker = Pick<HttpFace, 'core' | 'failures' | 'requests'>
 /** Which credentials are any where they are sent; absent = all. */
 interface Accepts {
   tokensOnly?: boolean
+  /** HTTP Basic with id and secret of a key as well. */
+  basic?: boolean
 }
 
 /**
@@ -31,9 +34,9 @@ export async function callerFrom(
   from: { requestId: string; ip: string | null },
   accepts: Accepts = {},
 ): Promise<Caller> {
-  const { secret, sent } = bearerOf(request)
-  if (!sent) throw unauthenticated()
-  const actor = await actorOf(face, { via, ip: from.ip, accepts }, secret)
+  const sent: Sent = accepts.basic === true ? bearerOrBasicOf(request) : bearerOf(request)
+  if (!sent.sent) throw unauthenticated()
+  const actor = await actorOf(face, { via, ip: from.ip, accepts }, sent)
   if ('id' in actor) await face.requests(actor.id)
   const facts = factsOf(request)
   if (facts !== undefined) facts.actor = actorId(actor)
@@ -46,10 +49,12 @@ interface Way {
   accepts: Accepts
 }
 
-async function actorOf(face: Asker, { via, ip, accepts }: Way, secret: string | undefined): Promise<Actor> {
+async function actorOf(face: Asker, { via, ip, accepts }: Way, { secret, holder }: Sent): Promise<Actor> {
   try {
     if (secret === undefined) throw unauthenticated()
-    return await authenticate(face.core.verifier, secret, ip, accepts)
+    const actor = await authenticate(face.core.verifier, secret, ip, accepts)
+    if (holder !== undefined && actorId(actor) !== holder) throw unauthenticated()
+    return actor
   } catch (error) {
     if (!(error instanceof AppError)) throw error
     if (error.code === 'ip_not_allowed')

@@ -33,11 +33,13 @@ describe('answers are what /openapi.json says', () => {
     'of %s, sent once and sent again',
     async (_, story) => {
       const before = visited.size
-      for (const { line, body, as, keep } of story) {
+      for (const { line, body, form, as, keep } of story) {
         const [method = '', target = ''] = filled(line).split(' ')
         const send = sendAs(running, as === undefined ? running.adminKey : filled(as) || null)
-        const sent = body === undefined ? undefined : JSON.parse(filled(JSON.stringify(body)))
-        const { status, text, json } = await send(`${method} ${target}`, sent)
+        const sent = form === undefined ? body && JSON.parse(filled(JSON.stringify(body))) : filled(form)
+        const type: Record<string, string> =
+          form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }
+        const { status, text, json } = await send(`${method} ${target}`, sent, type)
         const one = documentedFor(documented, method, target.split('?')[0] ?? '')
         expect([line, one === undefined]).toEqual([line, false])
         if (one === undefined) continue
@@ -49,7 +51,7 @@ describe('answers are what /openapi.json says', () => {
         expect([line, status, check(one, status, json)]).toEqual([line, status, null])
         visited.add(one)
         Object.assign(kept, keep?.(json))
-        const again = await send(`${method} ${target}`, sent)
+        const again = await send(`${method} ${target}`, sent, type)
         expect([line, again.status, check(one, again.status, again.json)]).toEqual([line, again.status, null])
       }
       expect(visited.size).toBeGreaterThan(before)

@@ -2,6 +2,8 @@
 export interface Told {
   line: string
   body?: unknown
+  /** A form in the place of a body. */
+  form?: string
   /** What later requests call the things in its answer. */
   // biome-ignore lint/suspicious/noExplicitAny: each answer has its own shape
   keep?: (json: any) => Record<string, string>
@@ -248,6 +250,16 @@ export const stories: Record<string, Told[]> = {
       keep: ({ secret }) => ({ secret }),
     },
     { ...v1('describe_credential'), as: ':secret' },
+    v1('introspect_token', { token: ':secret' }),
+    { line: 'POST /oauth2/introspect', form: 'token=:secret&token_type_hint=access_token' },
+    { line: 'GET /auth/verify', as: ':secret' },
+    v1('create_server', { name: 'guarded' }, ({ server }) => ({ slug: server.slug })),
+    v1('create_token', { name: 'for all', access: { all_servers: true } }, ({ delivery }) => ({
+      wide: delivery.secret,
+    })),
+    { line: 'GET /auth/verify/:slug', as: ':wide' },
+    { line: 'POST /oauth2/revoke', form: 'token=:wide' },
+    v1('revoke_secret', { token: ':wide' }),
     v1('update_user', { user_id: ':user', name: 'Ada L.' }),
     v1('update_project', { project_id: ':project', description: 'x' }),
     v1('remove_project_member', { project_id: ':project', user_id: ':user' }),

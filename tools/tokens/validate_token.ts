@@ -4,10 +4,10 @@ import type { Context } from '../../src/core/context.ts'
 import { AppError } from '../../src/core/errors.ts'
 import { id, secretString } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
+import { questionMembers, requestOf } from '../../src/core/question.ts'
 import { findToken } from '../../src/core/token-state.ts'
 import type { Request, Verified } from '../../src/core/verify.ts'
 import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
-import { canonicalIp } from '../../src/domain/ip-range.ts'
 import { reasonOf, statusOf, trace, type Verdict, verdicts } from '../../src/domain/verdict.ts'
 
 const step = z.object({ check: z.string(), outcome: z.enum(['passed', 'failed', 'not_asked']) })
@@ -29,9 +29,7 @@ export const validate_token = operation({
   input: z.strictObject({
     token: secretString('The full secret; nothing else ever validates. Prefer token_id.').optional(),
     token_id: id('token', 'Inspect this token instead of a secret').optional(),
-    server: z.string().max(200).optional().describe('Ask for this server (id or slug).'),
-    tool: z.string().max(200).optional().describe('Ask for this tool of the server.'),
-    ip: z.string().max(64).optional().describe('Ask for a use from this address.'),
+    ...questionMembers,
   }),
   output,
   short: output.extend({ token: shortTokenView.optional() }),
@@ -49,31 +47,9 @@ export const validate_token = operation({
   },
 })
 
-function requestOf({
-  server,
-  tool,
-  ip,
-}: {
-  server?: string | undefined
-  tool?: string | undefined
-  ip?: string | undefined
-}): Request {
-  if (ip !== undefined && canonicalIp(ip) === undefined) {
-    throw new AppError('invalid_input', 'ip: must be an IPv4 or IPv6 address.', { field: 'ip' })
-  }
-  return {
-    ...(server === undefined ? {} : { server }),
-    ...(tool === undefined ? {} : { tool }),
-    ...(ip === undefined ? {} : { ip }),
-  }
-}
-
 async function validate(ctx: Context, secret: string, request: Request) {
-  const verified = await ctx.verifier.verify(secret, request)
-  const known = inScope(ctx, verified)
-    ? verified
-    : { ...verified, verdict: 'unknown' as const, token: undefined }
-  return may(ctx.actor, 'tokens:read') ? told(ctx, known) : bland(known.verdict)
+  const verified = await ctx.verifier.verify(secret, request, { within: ctx.scope })
+  return may(ctx.actor, 'tokens:read') ? told(ctx, verified) : bland(verified.verdict)
 }
 
 async function inspect(ctx: Context, tokenId: string, request: Request) {
@@ -94,11 +70,7 @@ async function inspect(ctx: Context, tokenId: string, request: Request) {
 }
 
 /** The answer for callers who may read tokens. */
-async function told(
-  ctx: Context,
-  verified: Omit<Verified, 'token'> & { token?: Verified['token'] | undefined },
-) {
-  const { verdict, token, candidate, question } = verified
+async function told(ctx: Context, { verdict, token, candidate, question }: Verified) {
   const shown = token === undefined ? {} : { token: await showToken(ctx, await findToken(ctx, token.id)) }
   const steps = trace(token === undefined ? undefined : candidate, question)
   return { valid: verdict === 'valid', verdict, reason: reasonOf(verdict), trace: steps, ...shown }
@@ -109,13 +81,4 @@ function bland(verdict: Verdict) {
   if (statusOf(verdict) === 401)
     return { valid: false, verdict: 'invalid' as const, reason: 'The token is not valid.' }
   return { valid: verdict === 'valid', verdict, reason: reasonOf(verdict) }
-}
-
-/** A key bound to a project learns nothing of other projects' tokens. */
-function inScope(ctx: Context, { token }: Verified): boolean {
-  if (token === undefined) return true
-  const { project_id, owner_id, token_id } = ctx.scope
-  if (project_id !== undefined && token.project_id !== project_id) return false
-  if (owner_id !== undefined && token.owner_id !== owner_id) return false
-  return token_id === undefined || token.id === token_id
 }

@@ -7,6 +7,8 @@ export interface Told {
   schema?: z.ZodType
   /** Of an answer that is no JSON. */
   type?: string
+  /** What its own headers mean, by name. */
+  headers?: Record<string, string>
 }
 
 /** A route as the documentation tells it. */
@@ -20,6 +22,10 @@ export interface Described {
   about: string
   /** Needs no credential. */
   public?: boolean
+  /** Takes HTTP Basic as well. */
+  basic?: boolean
+  /** Its body is a form. */
+  form?: boolean
   /** Takes the header Idempotency-Key. */
   retryable?: boolean
   query?: z.ZodObject | undefined

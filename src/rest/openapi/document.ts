@@ -44,7 +44,10 @@ export function documentOf(parts: readonly Part[], { version, url }: About): obj
     'x-tagGroups': parts.map(([name, some]) => ({ name, tags: some.map(({ tag }) => tag) })),
     paths,
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer' },
+        basic: { type: 'http', scheme: 'basic' },
+      },
       parameters: { IdempotencyKey: retryHeader },
       responses: refusalResponses(chapters, answers),
       schemas: { ...bodies.components, ...answers.components },
@@ -91,9 +94,9 @@ function operationOf({ tag, family }: Chapter, route: Described, { bodies, answe
     tags: [tag],
     summary,
     description: inMarkdown(about),
-    security: route.public ? [] : [{ bearer: [] }],
+    security: route.public ? [] : [{ bearer: [] }, ...(route.basic ? [{ basic: [] }] : [])],
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(body === undefined ? {} : { requestBody: bodyOf(body, bodies) }),
+    ...(body === undefined ? {} : { requestBody: bodyOf(body, bodies, route.form) }),
     responses: {
       ...Object.fromEntries(
         Object.entries(route.answers).map(([status, told]) => [status, answerOf(told, answers)]),
@@ -115,15 +118,22 @@ function pathParametersOf({ path, params = {} }: Described): Json[] {
   }))
 }
 
-function bodyOf(body: z.ZodType, bodies: Schemas): Json {
-  return {
-    required: !body.safeParse({}).success,
-    content: { 'application/json': { schema: bodies.of(body) } },
-  }
+function bodyOf(body: z.ZodType, bodies: Schemas, form = false): Json {
+  const type = form ? 'application/x-www-form-urlencoded' : 'application/json'
+  return { required: !body.safeParse({}).success, content: { [type]: { schema: bodies.of(body) } } }
 }
 
-function answerOf({ about, schema, type }: Told, answers: Schemas): Json {
-  if (type !== undefined) return { description: about, content: { [type]: { schema: { type: 'string' } } } }
-  if (schema === undefined) return { description: about }
-  return { description: about, content: { 'application/json': { schema: answers.of(schema) } } }
+function answerOf({ about, schema, type, headers }: Told, answers: Schemas): Json {
+  const told = { description: about, ...(headers === undefined ? {} : { headers: headersOf(headers) }) }
+  if (type !== undefined) return { ...told, content: { [type]: { schema: { type: 'string' } } } }
+  if (schema === undefined) return told
+  return { ...told, content: { 'application/json': { schema: answers.of(schema) } } }
+}
+
+function headersOf(headers: Record<string, string>): Json {
+  const entries = Object.entries(headers).map(([name, description]) => [
+    name,
+    { description: inMarkdown(description), schema: { type: 'string' } },
+  ])
+  return Object.fromEntries(entries)
 }

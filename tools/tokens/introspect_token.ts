@@ -1,0 +1,87 @@
+import { z } from 'zod'
+import type { Context } from '../../src/core/context.ts'
+import { longSecret } from '../../src/core/fields.ts'
+import { type Identity, identityOf } from '../../src/core/identity.ts'
+import { operation } from '../../src/core/operation.ts'
+import { questionMembers, requestOf } from '../../src/core/question.ts'
+import type { LimitState } from '../../src/core/verify.ts'
+
+const seconds = z.int().describe('Seconds since 1970-01-01T00:00:00Z.')
+
+const limit = z.object({
+  limit: z.int(),
+  remaining: z.int(),
+  reset: z.int(),
+  retry_after: z.int().nullable(),
+})
+
+const output = z.object({
+  active: z.boolean().describe('The token is good, for what was asked. Without it there is no other member.'),
+  token_type: z.literal('Bearer').optional(),
+  client_id: z.string().optional().describe('The id of the token.'),
+  jti: z.string().optional().describe('The id of the token.'),
+  sub: z.string().optional().describe('The id of its owner; without one that of the token.'),
+  username: z.string().optional().describe('The e-mail of its owner.'),
+  iss: z.string().optional().describe('The address of this server.'),
+  iat: seconds.optional(),
+  nbf: seconds.optional(),
+  exp: seconds.optional(),
+  scope: z.string().optional().describe('Slugs of the servers it reaches now, a blank between two.'),
+  name: z.string().nullable().optional(),
+  kind: z.enum(['access', 'user_key']).optional(),
+  project_id: z.string().nullable().optional(),
+  groups: z.array(z.string()).optional().describe('Slugs of its groups.'),
+  servers: z.array(z.string()).optional().describe('As scope, as a list.'),
+  limit: limit.optional().describe('Where it stands against its own limits after this request.'),
+})
+
+export const introspect_token = operation({
+  name: 'introspect_token',
+  title: 'Introspect a token',
+  description:
+    'Answers whether a secret is a good token now, optionally for a server, a tool and an address, and whose it is, in the members of RFC 7662; it counts as a use. Everything else gets the one answer {"active":false}; validate_token tells the reason, and get_token shows a token by its id.',
+  input: z.strictObject({
+    token: longSecret('The full secret; nothing else is ever active.'),
+    token_type_hint: z.string().max(200).optional().describe('Taken and ignored (RFC 7662).'),
+    ...questionMembers,
+  }),
+  output,
+  permission: 'tokens:validate',
+  effect: 'read',
+  faces: ['rest'],
+  async run(ctx, { token, ...asked }) {
+    const options = { count: true, within: ctx.scope }
+    const verified = await ctx.verifier.verify(token, requestOf(asked), options)
+    if (verified.verdict !== 'valid') return { active: false }
+    const identity = await identityOf(ctx, verified, { servers: true })
+    return identity === undefined ? { active: false } : active(ctx, identity, verified.limit)
+  },
+})
+
+async function active({ host }: Context, identity: Identity, limit: LimitState | undefined) {
+  const { id, owner_id, owner_email, created_at, not_before, expires_at, servers = [] } = identity
+  const iss = await host.revealBase()
+  return {
+    active: true,
+    token_type: 'Bearer' as const,
+    client_id: id,
+    jti: id,
+    sub: owner_id ?? id,
+    ...(owner_email === null ? {} : { username: owner_email }),
+    ...(iss === null ? {} : { iss: iss.replace(/\/$/, '') }),
+    iat: secondsOf(created_at),
+    ...(not_before === null ? {} : { nbf: secondsOf(not_before) }),
+    ...(expires_at === null ? {} : { exp: secondsOf(expires_at) }),
+    scope: servers.join(' '),
+    name: identity.name,
+    kind: identity.kind,
+    project_id: identity.project_id,
+    groups: identity.groups,
+    servers,
+    ...(limit === undefined ? {} : { limit }),
+  }
+}
+
+function secondsOf(iso: string): number {
+  return Math.floor(Date.parse(iso) / 1_000)
+}

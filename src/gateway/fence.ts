@@ -34,8 +34,9 @@ export function makeFence({ allowed, resolve = systemLookup }: FenceOptions): Fe
   return {
     check(url) {
       const { protocol, hostname } = url
-      const port = url.port === '' ? portOf[protocol] : url.port
-      if (port === undefined) throw refused(`${protocol} is no protocol of a server`)
+      const usual = portOf[protocol]
+      if (usual === undefined) throw refused(`${protocol} is no protocol of a server`)
+      const port = url.port === '' ? usual : url.port
       if (url.username !== '' || url.password !== '')
         throw refused('a user or a password in it is not allowed')
       const open = listed.has(hostname) || listed.has(`${hostname}:${port}`)

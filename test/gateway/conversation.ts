@@ -2,7 +2,7 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js'
 import { expect } from 'vitest'
 import type { Conduit, OpenConduit, UpstreamFault } from '../../src/gateway/conduit.ts'
-import { makeFence } from '../../src/gateway/fence.ts'
+import { type Fence, makeFence } from '../../src/gateway/fence.ts'
 import { type Agents, makeAgents } from '../../src/gateway/http/agents.ts'
 import { openHttp } from '../../src/gateway/http/open.ts'
 
@@ -33,7 +33,7 @@ export interface TalkOptions {
   headers?: Record<string, string>
   timeoutMs?: number
   agents?: Agents
-  allowed?: readonly string[]
+  fence?: Fence
 }
 
 /** Opens a conduit to a server of the test on loopback. */
@@ -46,7 +46,7 @@ export async function talk(url: string, options: TalkOptions = {}): Promise<Talk
   const open = openHttp(
     { slug: 'test', url, headers: options.headers ?? {} },
     {
-      fence: makeFence({ allowed: options.allowed ?? ['127.0.0.1', 'localhost'] }),
+      fence: options.fence ?? makeFence({ allowed: ['127.0.0.1'] }),
       agents: options.agents ?? makeAgents(),
       timeoutMs: options.timeoutMs ?? 5_000,
     },

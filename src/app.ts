@@ -6,6 +6,7 @@ import type { Core } from './core/invoke.ts'
 import { loadMaster } from './core/master-key.ts'
 import { refuseConfusion } from './core/policy.ts'
 import { makeSignInLimits } from './core/sign-in-limits.ts'
+import { makeStillGood } from './core/still-good.ts'
 import { sweep } from './core/sweep.ts'
 import { makeTallies } from './core/tallies.ts'
 import { makeUses } from './core/uses.ts'
@@ -60,6 +61,7 @@ export async function openApp(instance: Instance): Promise<App> {
       clock,
       entries: makeEntries(store, lookups, keys),
       lookups,
+      stillGood: makeStillGood(store, clock),
       verifier: makeVerifier(lookups, keys.pepper, uses, clock),
       host: { dataDir, revealBase: instance.revealBase ?? (async () => null) },
       report: (error, caller) =>

@@ -4,6 +4,8 @@ import { type App, type Instance, openApp } from './app.ts'
 import type { Core } from './core/invoke.ts'
 import { invoke } from './core/invoke.ts'
 import { StartRefused } from './core/master-key.ts'
+import { makeUpstreams } from './gateway/open-runs.ts'
+import { gatewayFamily, gatewayRoutes } from './gateway/routes.ts'
 import { rootApp } from './http/app.ts'
 import { makeFace } from './http/face.ts'
 import { isLoopback, unreadableHost } from './http/guard.ts'
@@ -58,6 +60,11 @@ export interface Serving {
   close(): Promise<void>
 }
 
+/** How long a server behind the gateway may be silent during a call unless the operator says otherwise, ms. */
+const upstreamPatience = 60_000
+
+const gatewayLimits = { maxSessions: 5_000, idleMs: 30 * 60_000, linkIdle: 5 * 60_000 }
+
 const sessionLimits = { maxSessions: 1_000, idleMs: 30 * 60_000 }
 
 /** Opens the store and serves all of it over HTTP. Throws `StartRefused` naming the setting that is wrong. */
@@ -69,6 +76,19 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   try {
     const face = makeFace({ ...options, core: app.core })
     const mcp = mcpRoutes(face, { ...options, ...sessionLimits })
+    const upstreams = makeUpstreams({
+      allowed: options.allowedUpstreams ?? [],
+      timeout: options.upstreamTimeout ?? upstreamPatience,
+      commands: options.allowCommands ?? false,
+      log,
+    })
+    const gateway = gatewayRoutes(face, {
+      open: upstreams.open,
+      sessions: options.sessions,
+      version: options.version,
+      timeout: options.upstreamTimeout ?? upstreamPatience,
+      ...gatewayLimits,
+    })
     const root = rootApp(face)
     root.get('/', (c) => c.json(welcome))
     root.route('/', healthRoutes(face))
@@ -83,6 +103,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       face,
       app: root,
       raw: firstOf([
+        gateway.route,
         forwardAuth(face),
         oauthRoutes(face),
         nativeApi(face, operations),
@@ -90,6 +111,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
         ...dialects.map((dialect) => dialectRoutes(face, dialect)),
       ]),
       families: [
+        gatewayFamily,
         forwardAuthFamily,
         oauthFamily,
         generateFamily,
@@ -99,7 +121,11 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     }).catch(refused)
     url ??= server.url
     await writePublicUrl(app.core, url, publicUrl !== undefined)
-    return { url: server.url, adminKeyFile: app.adminKeyFile, close: () => closeAll(server, mcp, app) }
+    return {
+      url: server.url,
+      adminKeyFile: app.adminKeyFile,
+      close: () => closeAll(server, [mcp, gateway, upstreams], app),
+    }
   } catch (error) {
     await app.close()
     throw error
@@ -162,11 +188,11 @@ async function writePublicUrl(core: Core, url: string, named: boolean): Promise<
 
 async function closeAll(
   server: { close(): Promise<void> },
-  mcp: { close(): Promise<void> },
+  faces: readonly { close(): Promise<void> }[],
   app: App,
 ): Promise<void> {
   const drained = server.close()
-  await mcp.close()
+  for (const face of faces) await face.close()
   await drained
   await app.close()
 }

@@ -18,6 +18,7 @@ import type { AnyOperation, Given, Made, Operation } from './operation.ts'
 import { parseInput } from './parse.ts'
 import type { Permission } from './permissions.ts'
 import type { SignInLimits } from './sign-in-limits.ts'
+import type { StillGood } from './still-good.ts'
 import type { Tallies } from './tallies.ts'
 import { transaction } from './transaction.ts'
 import type { Uses } from './uses.ts'
@@ -30,6 +31,7 @@ export interface Core {
   verifier: Verifier
   lookups: Lookups
   entries: Entries
+  stillGood: StillGood
   uses: Uses
   tallies: Tallies
   signIns: SignInLimits

@@ -133,7 +133,8 @@ function isoClock(clock: () => number): () => string {
   }
 }
 
-function candidateOf(token: FoundToken): Candidate {
+/** What judging reads of a row. */
+export function candidateOf(token: FoundToken): Candidate {
   return {
     revoked_at: token.revoked_at,
     enabled: token.enabled === 1,

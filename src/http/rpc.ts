@@ -32,10 +32,18 @@ const fixed: Partial<Record<ErrorCode, [number, string]>> = {
 
 const coded: Partial<Record<ErrorCode, number>> = { invalid_input: rpc.parse, unavailable: rpc.internal }
 
+/** The number clients of the protocol know for a session that is not there; it never comes with 401. */
+const noSession = -32001
+
+function codeOf({ code, entity, reason }: AppError): number {
+  if (entity === 'session') return noSession
+  return reason === 'rpc' ? rpc.request : (coded[code] ?? rpc.request)
+}
+
 /** A request to an MCP endpoint that was refused before any message of it was answered: JSON-RPC without an id. */
 export function rpcRefusal(error: unknown, requestId: string, tokenSent: boolean): Answer {
   const known = error instanceof AppError ? error : new AppError('internal', internal)
   const { status, headers } = nativeError(known, requestId, tokenSent)
-  const [code, message] = fixed[known.code] ?? [coded[known.code] ?? rpc.request, known.message]
+  const [code, message] = fixed[known.code] ?? [codeOf(known), known.message]
   return { status, body: rpcError(code, message), headers: known.code === 'forbidden' ? {} : headers }
 }

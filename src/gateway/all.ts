@@ -1,0 +1,102 @@
+import type { Entry } from '../core/entries.ts'
+import { rpc } from '../http/rpc.ts'
+import { asFault, failure } from './faults.ts'
+import type { Link, Party } from './link.ts'
+import type { RpcAnswer } from './message.ts'
+import { outerItems } from './naming.ts'
+import { linkOf } from './open-links.ts'
+import { screenedAnswer } from './screening.ts'
+import type { Call } from './steps.ts'
+import { listOf, visible } from './subjects.ts'
+
+/** Pages of one server's list that are read. */
+const mostPages = 50
+
+/** How long a server may take to be one of a list, ms. */
+const listPatience = 10_000
+
+/** Answers a request that is about no server in particular: with the lists of all the token reaches, joined. */
+export async function answerForAll(call: Call): Promise<void> {
+  const { gate, token, exchange, message } = call
+  const list = listOf(message.method)
+  if (list === undefined && message.method !== 'logging/setLevel')
+    return exchange.answer(failure(message.id, rpc.method, 'Method not found'))
+  const entries = (await gate.face.core.entries.of(token.token.id)).filter(({ runs }) => runs !== null)
+  const parts = await Promise.all(entries.map((entry) => partOf(call, entry, list)))
+  const items = parts.flatMap((part) => ('items' in part ? part.items : []))
+  const missing = parts.flatMap((part) => ('missing' in part ? [part.missing] : []))
+  const meta = missing.length === 0 ? {} : { _meta: { 'tokenwright/unavailable': missing } }
+  const result = list === undefined ? {} : { [list[0]]: items, ...meta }
+  exchange.answer({ jsonrpc: '2.0', id: message.id, result })
+}
+
+type Part = { items: unknown[] } | { missing: { server: string; reason: string } }
+
+/** One server's part of a list; a server that does not answer in time is named as missing. */
+async function partOf(call: Call, entry: Entry, list: [string, string] | undefined): Promise<Part> {
+  const { gate, session, token } = call
+  try {
+    const link = await inTime(linkOf(gate, session, entry, token.token.id))
+    return { items: list === undefined ? await level(call, link) : await items(call, entry, link, list) }
+  } catch (error) {
+    return { missing: { server: entry.slug, reason: asFault(error).problem } }
+  }
+}
+
+async function items(
+  call: Call,
+  entry: Entry,
+  link: Link,
+  [list, member]: [string, string],
+): Promise<unknown[]> {
+  const { method } = call.message
+  // A server without the capability would answer with an error.
+  if (!offers(link, method)) return []
+  const found: unknown[] = []
+  let cursor: unknown
+  for (let page = 0; page < mostPages; page += 1) {
+    const answer = screenedAnswer(
+      entry,
+      await asked(link, method, cursor === undefined ? {} : { cursor }),
+      undefined,
+    )
+    if (!('result' in answer)) break
+    const result = visible(method, answer.result, entry, call.token.candidate?.tool_rules ?? null)
+    found.push(...outerItems(entry.slug, list, member, result[list]))
+    cursor = answer.result['nextCursor']
+    if (typeof cursor !== 'string') break
+  }
+  return found
+}
+
+function offers({ about }: Link, method: string): boolean {
+  const capability = method.slice(0, method.indexOf('/'))
+  const capabilities = about['capabilities']
+  return typeof capabilities === 'object' && capabilities !== null && capability in capabilities
+}
+
+async function level({ message }: Call, link: Link): Promise<unknown[]> {
+  if (offers(link, 'logging/')) await asked(link, message.method, message.params ?? {})
+  return []
+}
+
+/** The answer to a request of the gateway's own. */
+function asked(link: Link, method: string, params: Record<string, unknown>): Promise<RpcAnswer> {
+  const answer = new Promise<RpcAnswer>((resolve, reject) => {
+    const party: Party = {
+      asks: false,
+      hear: (_, message) => ('method' in message ? undefined : resolve(message)),
+      lost: (_, fault) => reject(fault),
+    }
+    link.call(party, { jsonrpc: '2.0', id: 0, method, params })
+  })
+  return inTime(answer)
+}
+
+function inTime<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('too slow to be listed')), listPatience)
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+}

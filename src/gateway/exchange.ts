@@ -1,0 +1,107 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { fixedHeaders, leaveBody } from '../http/answer.ts'
+
+/** More than this waiting for a client that does not read ends its stream, bytes. */
+const mostWaiting = 8 * 1024 * 1024
+
+/** Messages on their way to a client; false = they cannot be told any more. */
+export interface Stream {
+  send(message: object): boolean
+  end(): void
+  readonly open: boolean
+}
+
+/** The answer to one POST: a JSON body, or a stream from the first message that comes before the answer. */
+export interface Exchange extends Stream {
+  /** The last message, which ends it. */
+  answer(message: object): void
+}
+
+const streamHeaders = {
+  'content-type': 'text/event-stream',
+  ...fixedHeaders,
+  // Proxies that gather a response would hold its messages back.
+  'x-accel-buffering': 'no',
+}
+
+/** A stream of messages that stands on its own (GET). */
+export function openStream(response: ServerResponse, headers: Record<string, string> = {}): Stream {
+  response.writeHead(200, { ...streamHeaders, ...headers })
+  response.flushHeaders()
+  return streamOn(response)
+}
+
+/** Prepares the answer to a POST; `streams` = the client reads streams. */
+export function openExchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { streams, headers }: { streams: boolean; headers: Record<string, string> },
+): Exchange {
+  let stream: Stream | undefined
+  const isOpen = () => !response.destroyed && !response.writableEnded
+  return {
+    get open() {
+      return streams && isOpen()
+    },
+    send(message) {
+      if (!streams || !isOpen()) return false
+      stream ??= openStream(response, headers)
+      return stream.send(message)
+    },
+    answer(message) {
+      if (!isOpen()) return
+      if (stream === undefined) return answerWith(request, response, 200, message, headers)
+      stream.send(message)
+      stream.end()
+    },
+    end() {
+      if (isOpen()) response.destroy()
+    },
+  }
+}
+
+/** One JSON body, or none. */
+export function answerWith(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  body: object | undefined,
+  headers: Record<string, string> = {},
+): void {
+  if (response.headersSent || response.destroyed) return
+  leaveBody(request)
+  if (body === undefined) {
+    response.writeHead(status, { ...fixedHeaders, ...headers })
+    response.end()
+    return
+  }
+  const text = JSON.stringify(body)
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    ...fixedHeaders,
+    ...headers,
+  })
+  response.end(text)
+}
+
+function streamOn(response: ServerResponse): Stream {
+  const isOpen = () => !response.destroyed && !response.writableEnded
+  return {
+    get open() {
+      return isOpen()
+    },
+    send(message) {
+      if (!isOpen()) return false
+      if (response.writableLength > mostWaiting) {
+        response.destroy()
+        return false
+      }
+      response.write(`event: message\ndata: ${JSON.stringify(message)}\n\n`)
+      return true
+    },
+    end() {
+      if (isOpen()) response.end()
+    },
+  }
+}

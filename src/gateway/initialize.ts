@@ -1,0 +1,100 @@
+import { LATEST_PROTOCOL_VERSION, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js'
+import type { Entry } from '../core/entries.ts'
+import { AppError } from '../core/errors.ts'
+import type { Judged } from '../http/judged.ts'
+import { answerWith } from './exchange.ts'
+import { asFault, faultAnswer } from './faults.ts'
+import type { Gate, Visit } from './gate.ts'
+import { InitializeRefused } from './link.ts'
+import { objectIn, type RpcAnswer, type RpcRequest } from './message.ts'
+import { linkOf, releaseLinks } from './open-links.ts'
+import { headersOf } from './request.ts'
+import { screenedAnswer } from './screening.ts'
+import { makeSession } from './session.ts'
+
+/** Opens a session: at one server with what that server says of itself, where all are one with our own words. */
+export async function initialize(
+  gate: Gate,
+  visit: Visit,
+  token: Judged,
+  message: RpcRequest,
+): Promise<void> {
+  const session = makeSession(gate, visit, token, message.params ?? {})
+  const answer =
+    visit.slug === null ? ownWords(gate, message) : await serverWords(gate, visit.slug, session, message)
+  const opens = gate.sessionsOn && 'result' in answer
+  if (opens) gate.sessions.add(session)
+  else await releaseLinks(gate, session)
+  answerWith(visit.request, visit.response, 200, answer, headersOf(visit, opens ? session.id : undefined))
+}
+
+async function serverWords(
+  gate: Gate,
+  slug: string,
+  session: ReturnType<typeof makeSession>,
+  message: RpcRequest,
+): Promise<RpcAnswer> {
+  const entry = await gate.face.core.entries.find(slug)
+  if (entry === undefined) throw new AppError('forbidden', 'The token does not reach this server.')
+  try {
+    const link = await linkOf(gate, gate.sessionsOn ? session : undefined, entry, session.tokenId)
+    const result = adapted(link.about, entry, message)
+    return screenedAnswer(entry, { jsonrpc: '2.0', id: message.id, result }, undefined)
+  } catch (error) {
+    if (error instanceof InitializeRefused) return { ...error.answer, id: message.id }
+    return faultAnswer(message.id, slug, asFault(error))
+  }
+}
+
+/** What a shared program said to the gateway, as an answer to this client. */
+function adapted(
+  about: Record<string, unknown>,
+  { runs }: Entry,
+  { params }: RpcRequest,
+): Record<string, unknown> {
+  if (runs?.kind !== 'program') return about
+  const declared = objectIn(params, 'capabilities')
+  const offered = { ...objectIn(about, 'capabilities') }
+  // Tasks of one client are nothing another may list.
+  if (declared['tasks'] === undefined) delete offered['tasks']
+  const protocolVersion = versionFor(params, String(about['protocolVersion']))
+  return { ...about, capabilities: offered, protocolVersion }
+}
+
+function versionFor(params: Record<string, unknown> | undefined, other: string): string {
+  const asked = params?.['protocolVersion']
+  return typeof asked === 'string' && SUPPORTED_PROTOCOL_VERSIONS.includes(asked) ? asked : other
+}
+
+const capabilities = {
+  tools: { listChanged: true },
+  prompts: { listChanged: true },
+  resources: { subscribe: true, listChanged: true },
+  completions: {},
+  logging: {},
+}
+
+const instructions =
+  'All MCP servers this token reaches, as one. Tools and prompts are named <server>__<name>; URIs of resources start with mcp+<server>+.'
+
+function ownWords({ version }: Gate, { id, params }: RpcRequest): RpcAnswer {
+  return {
+    jsonrpc: '2.0',
+    id,
+    result: {
+      protocolVersion: versionFor(params, LATEST_PROTOCOL_VERSION),
+      capabilities,
+      serverInfo: { name: 'tokenwright-gateway', title: 'Tokenwright gateway', version },
+      instructions,
+    },
+  }
+}
+
+/** What the gateway says of itself to a server where no client speaks. */
+export function introduction(version: string): Record<string, unknown> {
+  return {
+    protocolVersion: LATEST_PROTOCOL_VERSION,
+    capabilities: objectIn(undefined, ''),
+    clientInfo: { name: 'tokenwright-gateway', version },
+  }
+}

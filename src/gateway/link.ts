@@ -1,0 +1,335 @@
+import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
+import { rpc } from '../http/rpc.ts'
+import { type Conduit, type OpenConduit, UpstreamFault, type UpstreamProblem } from './conduit.ts'
+import { asFault, failure, faultAnswer, upstreamCode } from './faults.ts'
+import {
+  isAnswer,
+  isRequest,
+  objectIn,
+  type RpcAnswer,
+  type RpcFailure,
+  type RpcMessage,
+  type RpcNotification,
+  type RpcRequest,
+} from './message.ts'
+
+/** Who speaks over a link: a client's session, or one request without a session. */
+export interface Party {
+  /** It can answer requests of the server. */
+  readonly asks: boolean
+  /** A message for it, with ids it knows; `call` is its own request the message belongs to. */
+  hear(link: Link, message: RpcMessage, call?: RequestId): void
+  /** The link is over; its open calls have been answered. */
+  lost(link: Link, fault: UpstreamFault): void
+}
+
+/** A conversation with a server that several parties may share: each hears what is its own and nothing else. */
+export interface Link {
+  readonly slug: string
+  /** What the server said of itself. */
+  readonly about: Record<string, unknown>
+  readonly over: boolean
+  /** Others may speak over it: what is one client's own is not carried. */
+  readonly shared: boolean
+  /** How many use it now, and since when nobody does, ms. */
+  readonly users: number
+  readonly idleSince: number
+  join(party: Party): void
+  /** Carries a request; exactly one answer comes by `hear`. */
+  call(party: Party, request: RpcRequest): void
+  notify(party: Party, notification: RpcNotification): void
+  /** The party's answer to a request of the server. */
+  reply(party: Party, answer: RpcAnswer): void
+  listen(): void
+  /** Forgets the party and cancels what it still waits for. */
+  leave(party: Party): void
+  /** Gives up what is silent for too long. */
+  sweep(): void
+  close(): Promise<void>
+}
+
+export interface LinkOptions {
+  slug: string
+  shared: boolean
+  /** How long a server may be silent during a call, ms. */
+  timeout: number
+  clock(): number
+  /** Ids of requests to clients, unique in the process. */
+  nextId(): string
+}
+
+interface Call {
+  party: Party
+  id: RequestId
+  progress: unknown
+  touched: number
+}
+
+/** Requests of a server that a party has not answered yet. */
+const mostAsked = 100
+
+/** The server said no to `initialize`; the client is told in its words. */
+export class InitializeRefused extends Error {
+  readonly answer: RpcFailure
+
+  constructor(answer: RpcFailure) {
+    super('initialize refused')
+    this.name = 'InitializeRefused'
+    this.answer = answer
+  }
+}
+
+/** Opens a link with `initialize`. Rejects with `UpstreamFault` or `InitializeRefused`. */
+export async function openLink(
+  open: OpenConduit,
+  params: Record<string, unknown>,
+  { slug, shared, timeout, clock, nextId }: LinkOptions,
+): Promise<Link> {
+  const calls = new Map<number, Call>()
+  const asked = new Map<string, { id: RequestId; party: Party }>()
+  const parties = new Set<Party>()
+  /** Who subscribed to a resource, by its URI. */
+  const subscribers = new Map<unknown, Set<Party>>()
+  let last = 0
+  let over = false
+  let idleSince = clock()
+  let about: Record<string, unknown> = {}
+  const conduit: Conduit = await open({
+    message: (message, within) => hear(message as RpcMessage, within),
+    failed: (id, fault) => fail(id as number, fault),
+    closed: (fault) => end(fault),
+  })
+
+  function hear(message: RpcMessage, within?: RequestId): void {
+    const call = within === undefined ? undefined : calls.get(within as number)
+    if (call !== undefined) call.touched = clock()
+    if (isAnswer(message)) answered(message)
+    else if (isRequest(message)) ask(message, call)
+    else if (message.method === 'notifications/progress') progress(message)
+    else if (message.method === 'notifications/cancelled') taken(message)
+    else for (const party of concerned(message, call)) party.hear(link, { ...message }, call?.id)
+  }
+
+  /** Whose a notification is; between several parties nobody hears what could be of another. */
+  function concerned({ method, params }: RpcNotification, call: Call | undefined): Party[] {
+    if (method.endsWith('/list_changed')) return [...parties]
+    if (method === 'notifications/resources/updated' && parties.size > 1)
+      return [...(subscribers.get(params?.['uri']) ?? [])]
+    const party = call?.party ?? sole()
+    return party === undefined ? [] : [party]
+  }
+
+  function answered(answer: RpcAnswer): void {
+    const call = calls.get(answer.id as number)
+    // The late answer of a call that was given up.
+    if (call === undefined) return
+    calls.delete(answer.id as number)
+    idleSince = clock()
+    call.party.hear(link, { ...answer, id: call.id }, call.id)
+  }
+
+  function progress(message: RpcNotification): void {
+    const call = calls.get(message.params?.['progressToken'] as number)
+    if (call === undefined) return
+    call.touched = clock()
+    const params = { ...message.params, progressToken: call.progress }
+    call.party.hear(link, { ...message, params }, call.id)
+  }
+
+  /** The only party there is. */
+  function sole(): Party | undefined {
+    const [first] = parties
+    return parties.size === 1 ? first : undefined
+  }
+
+  function ask(request: RpcRequest, call: Call | undefined): void {
+    const party = call?.party ?? sole()
+    if (request.method === 'ping') send({ jsonrpc: '2.0', id: request.id, result: {} })
+    else if (party === undefined || !party.asks || asked.size >= mostAsked)
+      send(failure(request.id, rpc.method, 'The client cannot be asked this.'))
+    else {
+      const id = nextId()
+      asked.set(id, { id: request.id, party })
+      party.hear(link, { ...request, id }, call?.id)
+    }
+  }
+
+  /** The server takes a request of its own back. */
+  function taken(message: RpcNotification): void {
+    for (const [id, { id: theirs, party }] of asked) {
+      if (theirs !== message.params?.['requestId']) continue
+      asked.delete(id)
+      party.hear(link, { ...message, params: { ...message.params, requestId: id } })
+    }
+  }
+
+  function fail(id: number, fault: UpstreamFault): void {
+    const call = calls.get(id)
+    if (call !== undefined) answered({ ...faultAnswer(call.id, slug, fault), id })
+  }
+
+  function end(fault: UpstreamFault): void {
+    if (over) return
+    over = true
+    for (const id of [...calls.keys()]) fail(id, fault)
+    for (const party of [...parties]) party.lost(link, fault)
+    parties.clear()
+  }
+
+  function send(message: RpcMessage): void {
+    conduit.send(message as never).catch((error: unknown) => {
+      if (isRequest(message)) fail(message.id as number, asFault(error))
+    })
+  }
+
+  function cancel(party: Party, notification: RpcNotification): void {
+    const number = numberOf(party, notification.params?.['requestId'])
+    if (number === undefined) return
+    send({ ...notification, params: { ...notification.params, requestId: number } })
+    answered({ ...failure(number, rpc.cancelled, 'The call was cancelled.') })
+  }
+
+  /** Keeps who subscribed to what; true if others still want what this party does not any more. */
+  function stillWanted(party: Party, { method, params }: RpcRequest): boolean {
+    const uri = params?.['uri']
+    if (method === 'resources/subscribe') subscribers.set(uri, (subscribers.get(uri) ?? new Set()).add(party))
+    if (method !== 'resources/unsubscribe') return false
+    const left = subscribers.get(uri)
+    left?.delete(party)
+    if (left === undefined || left.size > 0) return left !== undefined
+    subscribers.delete(uri)
+    return false
+  }
+
+  function numberOf(party: Party, id: unknown): number | undefined {
+    for (const [number, call] of calls) if (call.party === party && call.id === id) return number
+    return undefined
+  }
+
+  const link: Link = {
+    slug,
+    shared,
+    get about() {
+      return about
+    },
+    get over() {
+      return over
+    },
+    get users() {
+      return parties.size + calls.size
+    },
+    get idleSince() {
+      return idleSince
+    },
+    join: (party) => void parties.add(party),
+    call(party, request) {
+      last += 1
+      const meta = objectIn(request.params, '_meta')
+      const { progressToken } = meta
+      calls.set(last, { party, id: request.id, progress: progressToken, touched: clock() })
+      if (over) fail(last, new UpstreamFault('session_ended', 'the link is over'))
+      else if (stillWanted(party, request)) answered({ jsonrpc: '2.0', id: last, result: {} })
+      else if (progressToken === undefined) send({ ...request, id: last })
+      else {
+        const params = { ...request.params, _meta: { ...meta, progressToken: last } }
+        send({ ...request, id: last, params })
+      }
+    },
+    notify(party, notification) {
+      if (notification.method === 'notifications/cancelled') cancel(party, notification)
+      else if (!shared) send(notification)
+    },
+    reply(party, answer) {
+      const question = asked.get(String(answer.id))
+      if (question === undefined || question.party !== party) return
+      asked.delete(String(answer.id))
+      send({ ...answer, id: question.id })
+    },
+    listen: () => conduit.listen(),
+    leave(party) {
+      for (const [number, call] of [...calls]) {
+        if (call.party !== party) continue
+        calls.delete(number)
+        if (!over) send(cancelled(number))
+      }
+      for (const [id, question] of [...asked]) {
+        if (question.party !== party) continue
+        asked.delete(id)
+        if (!over) send(failure(question.id, rpc.cancelled, 'The client is gone.'))
+      }
+      for (const some of subscribers.values()) some.delete(party)
+      parties.delete(party)
+      idleSince = clock()
+    },
+    sweep() {
+      const silent = clock() - timeout
+      for (const [number, { touched }] of [...calls]) {
+        if (touched > silent) continue
+        if (!over) send(cancelled(number))
+        fail(number, new UpstreamFault('timeout', `silent for ${timeout} ms`))
+      }
+    },
+    async close() {
+      end(new UpstreamFault('session_ended', 'the gateway closed the link'))
+      await conduit.close()
+    },
+  }
+
+  try {
+    about = await introduced(link, params, timeout)
+    if (shared) send({ jsonrpc: '2.0', method: 'notifications/initialized' })
+    return link
+  } catch (error) {
+    await conduit.close()
+    throw error
+  }
+}
+
+function cancelled(requestId: number): RpcNotification {
+  return { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } }
+}
+
+/** What the server answers to `initialize`. */
+async function introduced(
+  link: Link,
+  params: Record<string, unknown>,
+  patience: number,
+): Promise<Record<string, unknown>> {
+  const { promise, resolve, reject } = withResolvers<Record<string, unknown>>()
+  const late = () => reject(new UpstreamFault('timeout', 'no answer to initialize'))
+  const timer = setTimeout(late, patience)
+  const waiting: Party = {
+    asks: false,
+    hear(_, message) {
+      if ('result' in message) resolve(message.result)
+      else if ('error' in message) reject(refusalOf(message))
+    },
+    lost: (_, fault) => reject(fault),
+  }
+  link.call(waiting, { jsonrpc: '2.0', id: 0, method: 'initialize', params })
+  try {
+    return await promise
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function withResolvers<T>() {
+  let settle: { resolve(value: T): void; reject(error: Error): void } | undefined
+  const promise = new Promise<T>((resolve, reject) => {
+    settle = { resolve, reject }
+  })
+  return {
+    promise,
+    resolve: (value: T) => settle?.resolve(value),
+    reject: (error: Error) => settle?.reject(error),
+  }
+}
+
+/** Our own answer in the server's stead is the fault it stands for; any other is the server's word. */
+function refusalOf(answer: RpcFailure): Error {
+  const { reason } = objectIn({ data: answer.error.data }, 'data')
+  return answer.error.code === upstreamCode
+    ? new UpstreamFault(reason as UpstreamProblem, answer.error.message)
+    : new InitializeRefused(answer)
+}

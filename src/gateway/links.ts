@@ -1,0 +1,111 @@
+import type { Entry, EntryRuns } from '../core/entries.ts'
+import type { Logger } from '../log.ts'
+import { type OpenConduit, UpstreamFault } from './conduit.ts'
+import { asFault } from './faults.ts'
+import { InitializeRefused, type Link, openLink, type Party } from './link.ts'
+
+/** Opens a conversation with what a server runs or calls. */
+export type OpenRuns = (slug: string, runs: EntryRuns) => OpenConduit
+
+export interface LinksOptions {
+  open: OpenRuns
+  /** How long a server may be silent during a call, ms. */
+  timeout: number
+  /** How long a shared link stays open without users, ms. */
+  idle: number
+  clock(): number
+  log: Logger
+  /** What the gateway says of itself where no client speaks. */
+  introduction: Record<string, unknown>
+}
+
+/** All links of a process: a session's own, and those that are shared. */
+export interface Links {
+  /** A link for one party alone, introduced as its client. Rejects with `UpstreamFault` or `InitializeRefused`. */
+  own(entry: Entry, params: Record<string, unknown>): Promise<Link>
+  /** The link of everybody who may share: one for a program, one for each token at an address. */
+  shared(entry: Entry, tokenId: string): Promise<Link>
+  /** Lets a party go from a link, and ends the link if it was its own. */
+  release(link: Link, party: Party): void
+  close(): Promise<void>
+}
+
+/** Keeps links open while they are used, and gives up what is silent for too long. */
+export function makeLinks({ open, timeout, idle, clock, log, introduction }: LinksOptions): Links {
+  const owned = new Set<Link>()
+  const shared = new Map<string, { runs: EntryRuns; opening: Promise<Link>; link?: Link }>()
+  let made = 0
+  const nextId = () => `tw-${++made}`
+  const sweeper = setInterval(sweep, Math.max(20, Math.min(1_000, timeout / 4, idle / 2)))
+  sweeper.unref()
+
+  function sweep(): void {
+    for (const link of owned) link.sweep()
+    for (const [key, { link }] of shared) {
+      link?.sweep()
+      if (link !== undefined && (link.over || (link.users === 0 && clock() - link.idleSince > idle)))
+        drop(key, link)
+    }
+  }
+
+  function drop(key: string, link: Link): void {
+    shared.delete(key)
+    void link.close()
+  }
+
+  async function start(entry: Entry, params: Record<string, unknown>, shared: boolean): Promise<Link> {
+    const { slug } = entry
+    if (entry.runs === null) throw new UpstreamFault('not_configured', 'neither program nor address')
+    try {
+      return await openLink(open(slug, entry.runs), params, { slug, shared, timeout, clock, nextId })
+    } catch (error) {
+      if (!(error instanceof InitializeRefused)) told(slug, error)
+      throw error
+    }
+  }
+
+  function told(server: string, error: unknown): void {
+    const { problem, message } = asFault(error)
+    log.warn({ server, problem, reason: message }, 'a server behind the gateway cannot be opened')
+  }
+
+  return {
+    async own(entry, params) {
+      const link = await start(entry, params, false)
+      owned.add(link)
+      return link
+    },
+    async shared(entry, tokenId) {
+      const key = entry.runs?.kind === 'program' ? entry.id : `${entry.id} ${tokenId}`
+      const known = shared.get(key)
+      // What it runs is another object as soon as it is changed.
+      if (known !== undefined && known.runs === entry.runs && known.link?.over !== true) return known.opening
+      if (known?.link !== undefined) drop(key, known.link)
+      const opening = start(entry, introduction, true)
+      const place: { runs: EntryRuns | null; opening: Promise<Link>; link?: Link } = {
+        runs: entry.runs,
+        opening,
+      }
+      shared.set(key, place as { runs: EntryRuns; opening: Promise<Link> })
+      try {
+        const link = await opening
+        place.link = link
+        return link
+      } catch (error) {
+        if (shared.get(key) === place) shared.delete(key)
+        throw error
+      }
+    },
+    release(link, party) {
+      link.leave(party)
+      if (owned.delete(link)) void link.close()
+    },
+    async close() {
+      clearInterval(sweeper)
+      const opened = [...owned, ...[...shared.values()].flatMap(({ link }) => link ?? [])]
+      owned.clear()
+      shared.clear()
+      await Promise.all(opened.map((link) => link.close()))
+    },
+  }
+}

@@ -1,0 +1,12 @@
+import { type Conversation, makeConversation } from './conversation.ts'
+
+/** The client's side of a request without a session: nobody can be asked, and nothing is kept. */
+export function makeLone(): Conversation {
+  return makeConversation({
+    asks: false,
+    keeps: false,
+    outgoing: (_, message) => message,
+    incoming: (_, answer) => answer,
+    lost: () => undefined,
+  })
+}

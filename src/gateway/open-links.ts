@@ -1,0 +1,59 @@
+import type { Entry } from '../core/entries.ts'
+import { AppError } from '../core/errors.ts'
+import type { Gate, Session } from './gate.ts'
+import type { Link } from './link.ts'
+import { objectIn } from './message.ts'
+
+/** What a client must not declare if it is to share a program: by these a server asks back, or keeps what is one client's. */
+const private_ = ['sampling', 'elicitation', 'roots', 'tasks'] as const
+
+/** Whether a session gets a conversation of its own: at an address always, at a program where its client can be asked. */
+function needsOwn({ runs }: Entry, { params }: Session): boolean {
+  const declared = objectIn(params, 'capabilities')
+  return runs?.kind !== 'program' || private_.some((capability) => declared[capability] !== undefined)
+}
+
+/** The link of a session to a server, opened when it is first needed; without a session the shared one. */
+export async function linkOf(
+  gate: Gate,
+  session: Session | undefined,
+  entry: Entry,
+  tokenId: string,
+): Promise<Link> {
+  if (session === undefined) return gate.links.shared(entry, tokenId)
+  const known = session.links.get(entry.id)
+  if (known !== undefined) {
+    const link = await known.link
+    if (known.entry.runs === entry.runs && !link.over) return link
+    if (session.slug !== null) {
+      // What the client knows of the server does not hold any more.
+      await gate.sessions.end(session)
+      throw new AppError('not_found', 'Session not found', { entity: 'session' })
+    }
+    gate.links.release(link, session.conversation)
+  }
+  const link = opened(gate, session, entry, tokenId)
+  session.links.set(entry.id, { entry, link })
+  link.catch(() => session.links.delete(entry.id))
+  return link
+}
+
+async function opened(gate: Gate, session: Session, entry: Entry, tokenId: string): Promise<Link> {
+  const own = needsOwn(entry, session)
+  const link = own ? await gate.links.own(entry, session.params) : await gate.links.shared(entry, tokenId)
+  link.join(session.conversation)
+  if (session.slug === null)
+    link.notify(session.conversation, { jsonrpc: '2.0', method: 'notifications/initialized' })
+  return link
+}
+
+/** Lets go of every link of a session. */
+export async function releaseLinks(gate: Pick<Gate, 'links'>, session: Session): Promise<void> {
+  const opening = [...session.links.values()]
+  session.links.clear()
+  for (const { link } of opening)
+    link.then(
+      (open) => gate.links.release(open, session.conversation),
+      () => undefined,
+    )
+}

@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto'
+import { AppError } from '../core/errors.ts'
+import type { Judged } from '../http/judged.ts'
+import { makeConversation } from './conversation.ts'
+import type { Gate, Session, Visit } from './gate.ts'
+import type { Link } from './link.ts'
+import { objectIn, type RpcNotification } from './message.ts'
+import { releaseLinks } from './open-links.ts'
+import { toClient, toServer } from './unasked.ts'
+
+/** A new session of a token's client; it is kept once it is added. */
+export function makeSession(
+  gate: Gate,
+  visit: Visit,
+  { token, predecessor }: Judged,
+  params: Record<string, unknown>,
+): Session {
+  const session: Session = {
+    id: randomUUID(),
+    principal: token.id,
+    standing: false,
+    touched: gate.face.core.clock(),
+    busy: () => session.conversation.calls.size > 0,
+    async end() {
+      session.conversation.end('The session ended.')
+      await releaseLinks(gate, session)
+    },
+    slug: visit.slug,
+    tokenId: token.id,
+    params,
+    links: new Map(),
+    presented: { generation: token.generation, predecessor, ip: visit.facts.ip },
+    conversation: makeConversation({
+      asks: Object.keys(objectIn(params, 'capabilities')).length > 0,
+      keeps: true,
+      outgoing: (link, message) => toClient(session, link, message),
+      incoming: (link, answer) => toServer(session, link, answer),
+      lost: (link) => lost(gate, session, link),
+    }),
+  }
+  return session
+}
+
+/** Without its server a session at one server is over; where all are one, the others go on. */
+function lost(gate: Gate, session: Session, link: Link): void {
+  if (session.slug !== null) void gate.sessions.end(session)
+  else
+    for (const [id, known] of session.links)
+      known.link.then((open) => open === link && session.links.delete(id)).catch(() => undefined)
+}
+
+/** The session a request names; another's is as unknown as none. */
+export function sessionOf(
+  { sessions, sessionsOn }: Gate,
+  visit: Visit,
+  { token }: Judged,
+): Session | undefined {
+  const id = visit.request.headers['mcp-session-id']
+  if (id === undefined || !sessionsOn) return undefined
+  const session = typeof id === 'string' ? sessions.find(id, token.id) : undefined
+  if (session === undefined || session.slug !== visit.slug)
+    throw new AppError('not_found', 'Session not found', { entity: 'session' })
+  return session
+}
+
+/** Passes a notification of the client on to every server that may want it. */
+export async function tell(session: Session, message: RpcNotification): Promise<void> {
+  for (const { link } of [...session.links.values()]) {
+    const open = await link.catch(() => undefined)
+    // Each link was told by whoever opened it.
+    if (session.slug === null && message.method === 'notifications/initialized') continue
+    open?.notify(session.conversation, message)
+  }
+}

@@ -1,0 +1,154 @@
+import type { Entry } from '../core/entries.ts'
+import { AppError } from '../core/errors.ts'
+import { readJsonOf } from '../http/body.ts'
+import type { Judged } from '../http/judged.ts'
+import { admit } from './admit.ts'
+import { type Aim, aimOf } from './aim.ts'
+import { answerForAll } from './all.ts'
+import { answerWith, type Exchange, openExchange } from './exchange.ts'
+import { asFault, failure, faultAnswer, refusedCode, unknownMethod } from './faults.ts'
+import type { Gate, Session, Visit } from './gate.ts'
+import { initialize } from './initialize.ts'
+import { InitializeRefused } from './link.ts'
+import { makeLone } from './lone.ts'
+import {
+  asMessage,
+  isAnswer,
+  isRequest,
+  type RpcAnswer,
+  type RpcMessage,
+  type RpcRequest,
+} from './message.ts'
+import { outerResult } from './naming.ts'
+import { linkOf } from './open-links.ts'
+import { headersOf, wantsStream } from './request.ts'
+import { screenedAnswer, screenIn } from './screening.ts'
+import { sessionOf, tell } from './session.ts'
+import { listed, visible } from './subjects.ts'
+
+/** Largest message of a client, bytes; arguments of a call may be whole files. */
+const longestMessage = 4 * 1024 * 1024
+const bounds = { jsonDepth: 64, jsonMembers: 100_000 }
+
+/** Calls one credential may have open at a time in this process. */
+const mostOpen = 200
+
+/** A request that has passed every rule of its token. */
+export interface Call {
+  gate: Gate
+  visit: Visit
+  token: Judged
+  session: Session | undefined
+  exchange: Exchange
+  message: RpcRequest
+}
+
+/**
+ * A message on its way to a server: read bearer → verify → server scope → address → tool rules → guardrails in →
+ * forward → guardrails out. Each step refuses before the next one runs, and no server hears of what is refused.
+ */
+export async function post(gate: Gate, visit: Visit): Promise<void> {
+  // Whoever has no good credential learns nothing about its message (mctx:mcp:401:body).
+  await admit(gate, visit, {}, { note: false })
+  const message = await readMessage(visit)
+  if (isRequest(message) && message.method !== 'initialize' && message.method !== 'ping')
+    return carry(gate, visit, message)
+  const token = await admit(gate, visit, { server: visit.slug ?? undefined }, { note: false })
+  if (isRequest(message) && message.method === 'initialize') return initialize(gate, visit, token, message)
+  const session = sessionOf(gate, visit, token)
+  if (isRequest(message)) {
+    const pong = { jsonrpc: '2.0', id: message.id, result: {} }
+    return answerWith(visit.request, visit.response, 200, pong, headersOf(visit))
+  }
+  if (isAnswer(message)) session?.conversation.reply(message)
+  else if (session !== undefined) await tell(session, message)
+  answerWith(visit.request, visit.response, 202, undefined)
+}
+
+async function readMessage({ request }: Visit): Promise<RpcMessage> {
+  const message = asMessage(await readJsonOf(request, longestMessage, bounds))
+  if (message !== undefined) return message
+  throw new AppError('invalid_input', 'Send one JSON-RPC 2.0 message; batches are not answered.', {
+    reason: 'rpc',
+  })
+}
+
+/** Carries a request to the server it is about, or to all of them. */
+async function carry(gate: Gate, visit: Visit, message: RpcRequest): Promise<void> {
+  const aim = aimOf(visit.slug, message)
+  if ('refused' in aim) {
+    await admit(gate, visit, { server: visit.slug ?? undefined }, { note: false })
+    return answerWith(visit.request, visit.response, 200, aim.refused)
+  }
+  const wanted = { server: aim.server ?? undefined, name: aim.subject?.name }
+  const token = await admit(gate, visit, wanted, { count: true })
+  const session = sessionOf(gate, visit, token)
+  if (session?.conversation.calls.has(message.id))
+    throw new AppError('invalid_input', 'A call with this id is still running; use each id once.', {
+      reason: 'rpc',
+    })
+  enter(gate, visit, token.token.id)
+  const streams = wantsStream(visit)
+  const exchange = openExchange(visit.request, visit.response, { streams, headers: headersOf(visit) })
+  const call = { gate, visit, token, session, exchange, message }
+  await (aim.server === null ? answerForAll(call) : forward(call, aim, aim.server))
+}
+
+async function forward(call: Call, { subject, inner }: Aim, server: string): Promise<void> {
+  const { gate, token, session, exchange, message } = call
+  const entry = await gate.face.core.entries.find(server)
+  if (entry === undefined) throw new AppError('forbidden', 'The token does not reach this server.')
+  if (subject?.kind === 'tool' && !listed(entry, subject.name))
+    throw new AppError('forbidden', 'This tool of the server is not let through.')
+  // What a method means that nobody knows is no rule's to say.
+  const ruled = token.candidate?.tool_rules != null || entry.tools !== null
+  if (subject === undefined && ruled) return exchange.answer(unknownMethod(message.id))
+  const screened = screenIn(entry, inner)
+  if ('blocked' in screened)
+    return exchange.answer(failure(message.id, refusedCode, 'Blocked by a guardrail', screened.blocked))
+  const conversation = session?.conversation ?? makeLone()
+  try {
+    const link = await linkOf(gate, session, entry, token.token.id)
+    if (link.shared && runsTasks(entry, message)) return exchange.answer(unknownMethod(message.id))
+    const finish = (answer: RpcAnswer) => shown(call, entry, screenedAnswer(entry, answer, screened.memory))
+    conversation.open(message.id, { exchange, finish })
+    link.call(conversation, screened.message)
+  } catch (error) {
+    if (error instanceof AppError) throw error
+    exchange.answer(unopened(message, server, error))
+  }
+}
+
+/** Tasks of a program that several share would be open to all of them. */
+function runsTasks({ runs }: Entry, { method }: RpcRequest): boolean {
+  return runs?.kind === 'program' && method.startsWith('tasks/')
+}
+
+/** A server's answer as its caller may see it. */
+function shown({ visit, token, message }: Call, entry: Entry, answer: RpcAnswer): RpcAnswer {
+  if (!('result' in answer)) return answer
+  const result = visible(message.method, answer.result, entry, token.candidate?.tool_rules ?? null)
+  return { ...answer, result: visit.slug === null ? outerResult(entry.slug, result) : result }
+}
+
+/** The answer where the conversation with a server could not begin. */
+export function unopened({ id }: RpcRequest, server: string, error: unknown): RpcAnswer {
+  return error instanceof InitializeRefused
+    ? { ...error.answer, id }
+    : faultAnswer(id, server, asFault(error))
+}
+
+/** Counts the open calls of a credential; throws `rate_limited` where there are too many. */
+function enter({ open }: Gate, { response }: Visit, tokenId: string): void {
+  const now = open.get(tokenId) ?? 0
+  if (now >= mostOpen)
+    throw new AppError('rate_limited', `One credential holds at most ${mostOpen} open calls.`, {
+      retry_after: 1,
+    })
+  open.set(tokenId, now + 1)
+  response.once('close', () => {
+    const left = (open.get(tokenId) ?? 1) - 1
+    if (left > 0) open.set(tokenId, left)
+    else open.delete(tokenId)
+  })
+}

@@ -1,0 +1,32 @@
+import type { Entry } from '../core/entries.ts'
+import { failure, refusedCode } from './faults.ts'
+import type { Session } from './gate.ts'
+import type { Link } from './link.ts'
+import type { RpcAnswer, RpcMessage } from './message.ts'
+import { outerName } from './naming.ts'
+import { screenIn, screenOut } from './screening.ts'
+
+/** What a client is told of a message no call of its asked for; undefined = nothing. */
+export function toClient(session: Session, link: Link, message: RpcMessage): RpcMessage | undefined {
+  const entry = entryOf(session, link)
+  const screened = entry === undefined ? { message } : screenOut(entry, message)
+  if ('blocked' in screened) return undefined
+  const told = screened.message
+  const uri = 'method' in told ? told.params?.['uri'] : undefined
+  if (session.slug !== null || typeof uri !== 'string' || !('method' in told)) return told
+  return { ...told, params: { ...told.params, uri: outerName(link.slug, 'resource', uri) } }
+}
+
+/** What a server is told of the client's answer to its request. */
+export function toServer(session: Session, link: Link, answer: RpcAnswer): RpcAnswer {
+  const entry = entryOf(session, link)
+  const screened = entry === undefined ? { message: answer } : screenIn(entry, answer)
+  return 'blocked' in screened
+    ? failure(answer.id, refusedCode, 'Blocked by a guardrail', screened.blocked)
+    : screened.message
+}
+
+function entryOf({ links }: Session, { slug }: Link): Entry | undefined {
+  for (const { entry } of links.values()) if (entry.slug === slug) return entry
+  return undefined
+}

@@ -65,6 +65,7 @@ const matrix: Record<string, Row> = {
   get_server: ownReads,
   create_server: admins,
   update_server: admins,
+  set_server_upstream: admins,
   delete_server: admins,
   list_projects: ownReads,
   get_project: ownReads,
@@ -155,6 +156,7 @@ function leastInput(operation: AnyOperation, id: string): Record<string, unknown
   const beyondSchema: Record<string, object> = {
     update_config_server: { description: 'x' },
     set_server_guardrails: { input: {} },
+    set_server_upstream: { tools: {} },
     import_config: { data: { config: { mcp_config: [] } } },
   }
   const samples: Record<string, unknown> = {

@@ -41,6 +41,7 @@ import { create_server } from './servers/create_server.ts'
 import { delete_server } from './servers/delete_server.ts'
 import { get_server } from './servers/get_server.ts'
 import { list_servers } from './servers/list_servers.ts'
+import { set_server_upstream } from './servers/set_server_upstream.ts'
 import { update_server } from './servers/update_server.ts'
 import { check_health } from './system/check_health.ts'
 import { create_backup } from './system/create_backup.ts'
@@ -105,6 +106,7 @@ const servers = {
   create_server,
   get_server,
   update_server,
+  set_server_upstream,
   delete_server,
 }
 
@@ -197,7 +199,7 @@ export const toolsets: Record<string, Toolset> = {
   },
   servers: {
     about:
-      'MCP servers that tokens open: register, describe and delete them; what they run is set elsewhere.',
+      'MCP servers that tokens open: register them, say what they run or call, describe and delete them.',
     default: false,
     operations: Object.values(servers),
   },

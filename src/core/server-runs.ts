@@ -33,6 +33,7 @@ export function newRuns({ command, args, env, url, headers }: RunsPart): Runs {
  * that becomes an address (or the other way) keeps nothing of what it was.
  */
 export function changedRuns({ keys }: Pick<Context, 'keys'>, row: ServerRow, asked: RunsPart): Runs {
+  if (row.command === null && row.url === null) return firstRuns(row, asked)
   const { command = row.command, args, env, url = row.url, headers } = asked
   const old = (side: 'env' | 'headers') => openValues(keys, row, side)
   if ((asked.url ?? asked.headers) !== undefined) {
@@ -43,6 +44,16 @@ export function changedRuns({ keys }: Pick<Context, 'keys'>, row: ServerRow, ask
   if (command === null) throw otherKind(row, 'calls an address; give command to make it a program')
   const texts = args === undefined ? row.args : JSON.stringify(args)
   return { command, args: texts, env: env ?? old('env'), url: null, headers: {} }
+}
+
+/** What is set of a server for the first time is all there is. */
+function firstRuns({ id }: ServerRow, asked: RunsPart): Runs {
+  if ((asked.command ?? asked.url) !== undefined) return newRuns(asked)
+  throw new AppError('conflict', 'Nobody said yet what the server runs or calls; give command or url.', {
+    entity: 'server',
+    id,
+    reason: 'other_kind',
+  })
 }
 
 /** The columns of a row that differ, the values sealed for it. */

@@ -31,7 +31,7 @@ export function openValues(keys: Keys, row: ServerRow, side: ValueSide): Values 
   if (values !== undefined) return values
   throw new AppError(
     'conflict',
-    `The ${side} of server ${row.id} cannot be opened: they were moved or changed in the store. Set them again with update_config_server.`,
+    `The ${side} of server ${row.id} cannot be opened: they were moved or changed in the store. Set them again with set_server_upstream.`,
     { entity: 'server', id: row.id, reason: 'unreadable' },
   )
 }

@@ -55,7 +55,17 @@ export function ipAllowed(allowed: readonly string[] | null, ip: string | null):
   if (allowed === null) return true
   const address = ip === null ? undefined : canonicalIp(ip)
   if (address === undefined) return false
-  const { v4, v6 } = listsOf(allowed)
+  return admits(listsOf(allowed), address)
+}
+
+/** The first range of a list that lets the address in, as it stands there; undefined = none does. */
+export function admittingRange(allowed: readonly string[], ip: string | null): string | undefined {
+  const address = ip === null ? undefined : canonicalIp(ip)
+  if (address === undefined) return undefined
+  return allowed.find((range) => admits(compile([range]), address))
+}
+
+function admits({ v4, v6 }: Lists, address: string): boolean {
   return isIP(address) === 4 ? v4.check(address, 'ipv4') : v6.check(address, 'ipv6')
 }
 

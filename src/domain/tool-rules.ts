@@ -22,14 +22,25 @@ export const toolRulesSchema = z.strictObject({
 
 export type ToolRules = z.infer<typeof toolRulesSchema>
 
+/** The rule that decides about a call: the `deny` that wins, or the whole `allow` and the pattern of it that names the tool. */
+export type ToolRule = { deny: string } | { allow: readonly string[]; matched: string | null }
+
 /**
- * Whether the rules let a call through: `deny` wins, and once there is an `allow` what it does not name is
- * refused. Where nobody said which server is meant (null), a `deny` for any server counts.
+ * Finds the rule that decides: `deny` wins, and once there is an `allow` what it does not name is refused. Where nobody
+ * said which server is meant (null), a `deny` for any server counts. Null = no rule says anything, so the call passes.
  */
+export function decidingRule(rules: ToolRules | null, server: string | null, tool: string): ToolRule | null {
+  const deny = rules?.deny?.find((pattern) => ruleMatches(pattern, server, tool))
+  if (deny !== undefined) return { deny }
+  const allow = rules?.allow
+  if (allow === undefined) return null
+  return { allow, matched: allow.find((pattern) => ruleMatches(pattern, server ?? '', tool)) ?? null }
+}
+
+/** Whether the rules let a call through, as `decidingRule` finds. */
 export function toolAllowed(rules: ToolRules | null, server: string | null, tool: string): boolean {
-  if (rules === null) return true
-  if (rules.deny?.some((pattern) => ruleMatches(pattern, server, tool))) return false
-  return rules.allow === undefined || rules.allow.some((pattern) => ruleMatches(pattern, server ?? '', tool))
+  const rule = decidingRule(rules, server, tool)
+  return rule === null || ('matched' in rule && rule.matched !== null)
 }
 
 /** Whether `inner` surely allows nothing that `outer` refuses: patterns are compared as texts, so it may say no too often. */

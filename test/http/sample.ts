@@ -35,6 +35,7 @@ const beyondSchema: Record<string, Record<string, unknown>> = {
   add_config_server: { runs: { command: 'sample' } },
   update_config_server: { description: 'sample' },
   set_server_guardrails: { input: {} },
+  set_server_upstream: { tools: {} },
   import_config: { data: { config: { mcp_config: [] } } },
   create_user: { email: 'someone@example.com' },
   reset_password: { new_password: 'long enough' },

@@ -38,6 +38,11 @@ export const stories: Record<string, Told[]> = {
       (json) => ({ config_server: json.server.id }),
     ),
     v1('set_server_guardrails', { config_id: ':config', server_id: ':config_server', input: policy }),
+    v1('set_server_upstream', {
+      server_id: ':server',
+      runs: { command: 'npx', env: { K: 'v' } },
+      tools: { a: {} },
+    }),
     v1('assign_config', { project_id: ':project', config_id: ':config' }),
     v1('generate_user_key', { user_id: ':user', project_id: ':project' }, (json) => ({ key: json.token.id })),
     v1(

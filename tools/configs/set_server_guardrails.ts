@@ -1,6 +1,4 @@
-import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
-import * as servers from '../../db/servers.ts'
 import { findConfig, findConfigServer, touchConfig } from '../../src/core/config-state.ts'
 import type { Context } from '../../src/core/context.ts'
 import { fileName, readExport } from '../../src/core/exports.ts'
@@ -8,8 +6,9 @@ import { id } from '../../src/core/fields.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
 import { parseDocument, unchosen } from '../../src/core/parse.ts'
+import { changeServer } from '../../src/core/server-change.ts'
 import { configServerView, showConfigServer } from '../../src/core/views/config-server.ts'
-import { type GuardrailPolicy, guardrailPolicy, storedPolicy } from '../../src/domain/guardrail-policy.ts'
+import { type GuardrailPolicy, guardrailPolicy } from '../../src/domain/guardrail-policy.ts'
 
 export const set_server_guardrails = operation({
   name: 'set_server_guardrails',
@@ -45,23 +44,10 @@ export const set_server_guardrails = operation({
   async run(ctx, { config_id, server_id }, policies) {
     const config = await findConfig(ctx, config_id)
     const server = await findConfigServer(ctx, config, server_id)
-    const sides = (['input_guardrails', 'output_guardrails'] as const).filter((side) => policies[side])
-    const changes = Object.fromEntries(
-      sides
-        .filter((side) => !isDeepStrictEqual(storedPolicy(server[side]), policies[side]))
-        .map((side) => [side, JSON.stringify(policies[side])]),
-    )
-    const changed = Object.keys(changes).length > 0
-    const row = changed
-      ? await servers.update(ctx.db, ctx.scope, server.id, { ...changes, updated_at: ctx.now })
-      : server
+    const { row, changed } = await changeServer(ctx, server, policies)
     if (changed) await touchConfig(ctx, config)
-    ctx.note({
-      config_id: config.id,
-      changed: Object.keys(changes),
-      ...Object.fromEntries(sides.map((side) => [side, toldPolicy(policies[side])])),
-    })
-    return { server: showConfigServer(ctx, row ?? server), changed }
+    ctx.note({ config_id: config.id })
+    return { server: showConfigServer(ctx, row), changed }
   },
 })
 
@@ -79,8 +65,4 @@ async function policyOf(
   return file === undefined
     ? policy
     : parseDocument(guardrailPolicy, await readExport(ctx.host, file), member)
-}
-
-function toldPolicy(policy: GuardrailPolicy | undefined) {
-  return policy && { enabled: policy.enabled, policy_name: policy.policy_name, block: policy.block }
 }

@@ -1,13 +1,11 @@
 import { z } from 'zod'
-import * as servers from '../../db/servers.ts'
 import { findConfig, findConfigServer, touchConfig } from '../../src/core/config-state.ts'
 import { description, id } from '../../src/core/fields.ts'
-import { differing } from '../../src/core/found.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
 import { unchosen } from '../../src/core/parse.ts'
+import { changeServer } from '../../src/core/server-change.ts'
 import { runsPart, tools } from '../../src/core/server-fields.ts'
-import { changedRuns, runColumns, toldRuns } from '../../src/core/server-runs.ts'
 import {
   configServerView,
   shortConfigServerView,
@@ -40,21 +38,9 @@ export const update_config_server = operation({
     refuseBound(ctx)
     const config = await findConfig(ctx, config_id)
     const server = await findConfigServer(ctx, config, server_id)
-    const next = runs && changedRuns(ctx, server, runs)
-    const changes = {
-      ...(next === undefined ? {} : runColumns(ctx, server, next)),
-      ...differing(server, { description, tools: tools && JSON.stringify(tools) }),
-    }
-    const changed = Object.keys(changes).length > 0
-    const row = changed
-      ? await servers.update(ctx.db, ctx.scope, server.id, { ...changes, updated_at: ctx.now })
-      : server
+    const { row, changed } = await changeServer(ctx, server, { runs, tools, description })
     if (changed) await touchConfig(ctx, config)
-    ctx.note({
-      config_id: config.id,
-      changed: Object.keys(changes),
-      ...(next === undefined ? {} : toldRuns(next)),
-    })
-    return { server: showConfigServer(ctx, row ?? server), changed }
+    ctx.note({ config_id: config.id })
+    return { server: showConfigServer(ctx, row), changed }
   },
 })

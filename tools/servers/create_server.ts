@@ -10,7 +10,7 @@ export const create_server = operation({
   name: 'create_server',
   title: 'Create an MCP server',
   description:
-    'Registers an MCP server that tokens can be given access to, and makes its slug from the name. It opens nothing yet: what the server runs or calls is set elsewhere, by the operator. Give it to tokens with access.servers in create_token or update_token, or put it into a group with add_group_servers.',
+    'Registers an MCP server that tokens can be given access to, and makes its slug from the name. The gateway opens it once set_server_upstream, which is for admins, says what it runs or calls. Give it to tokens with access.servers in create_token or update_token, or put it into a group with add_group_servers.',
   input: z.strictObject({
     name: name
       .nullable()

@@ -9,7 +9,7 @@ export const get_server = operation({
   name: 'get_server',
   title: 'Get an MCP server',
   description:
-    'Shows one MCP server: name, slug, description and metadata, not what it runs. Takes an id, a slug or an exact name; a deleted server is found by its id alone. Use list_servers to search, and list_magic_tokens with server_id to see which tokens reach it.',
+    'Shows one MCP server: name, slug, description, metadata, and in runs whether the gateway starts a program or calls an address for it, not which. Takes an id, a slug or an exact name; a deleted server is found by its id alone. Use list_servers to search, and list_magic_tokens with server_id to see which tokens reach it.',
   input: z.strictObject({ server_id: idOrName('server', 'Server') }),
   output: z.object({ server: serverView }),
   permission: 'servers:read',

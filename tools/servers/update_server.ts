@@ -13,7 +13,7 @@ export const update_server = operation({
   name: 'update_server',
   title: 'Update an MCP server',
   description:
-    'Changes name, description or metadata of an MCP server; id and slug stay, so its address does too. Members that are absent stay. What the server runs or calls is set elsewhere, by the operator, and who may use it with update_token and add_group_servers.',
+    'Changes name, description or metadata of an MCP server; id and slug stay, so its address does too. Members that are absent stay. What it runs or calls is set with set_server_upstream, and who may use it with update_token and add_group_servers.',
   input: z.strictObject({
     server_id: id('server', 'Server to change'),
     name: name.nullable().optional().describe('New name; null removes it.'),

@@ -3,7 +3,7 @@ import type { ServerRow } from '../../../db/schema.ts'
 import { shared } from '../fields.ts'
 import { exactObject, isoTime } from './named.ts'
 
-/** A server as every face may show it: what it runs and calls is left out. */
+/** A server as every face may show it: of what it runs or calls just which of the two it is. */
 export const serverView = z.object({
   id: z.string(),
   slug: z.string().describe('Unique and never changed; its address is /servers/<slug>/mcp.'),
@@ -12,6 +12,10 @@ export const serverView = z.object({
   metadata: exactObject,
   status: z.enum(['active', 'deleted']),
   config_id: z.string().nullable(),
+  runs: z
+    .enum(['program', 'address'])
+    .nullable()
+    .describe('What the gateway opens for it; null = nothing was set yet.'),
   created_at: isoTime,
   updated_at: isoTime,
   deleted_at: isoTime.nullable(),
@@ -25,5 +29,12 @@ export function showServer(row: ServerRow) {
     ...row,
     metadata: JSON.parse(row.metadata) as Record<string, unknown>,
     status: row.deleted_at === null ? ('active' as const) : ('deleted' as const),
+    runs: runsOf(row),
   }
+}
+
+function runsOf({ command, url, deleted_at }: ServerRow): 'program' | 'address' | null {
+  if (deleted_at !== null) return null
+  if (command !== null) return 'program'
+  return url === null ? null : 'address'
 }

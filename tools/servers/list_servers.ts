@@ -11,7 +11,7 @@ export const list_servers = operation({
   name: 'list_servers',
   title: 'List MCP servers',
   description:
-    'Lists the MCP servers that tokens can open, newest first, with id, slug and name. Use the ids as access.servers in create_token or update_token, and ids or slugs as server in validate_token. Deleted servers are left out unless include_deleted asks. runs says whether a program, an address or nothing yet is behind one.',
+    'Lists the MCP servers that tokens can open, newest first, with id, slug and name. Use the ids as access.servers in create_token or update_token, and ids or slugs as server in validate_token. Deleted servers are left out unless include_deleted asks. Each says in runs whether a program, an address or nothing yet is behind it.',
   input: z.strictObject({
     text: z
       .string()

@@ -25,7 +25,7 @@ export const set_server_upstream = operation({
     runs: runsPart
       .optional()
       .describe(
-        'What it is: {"command": "npx", "args": ["-y", "some-mcp-server"], "env": {}} or {"url": "https://example.com/mcp", "headers": {}}. Secrets in env and headers pass through this conversation.',
+        'What it is: {"command": "npx", "args": ["-y", "some-mcp-server"], "env": {}} or {"url": "https://example.com/mcp", "headers": {}}. Secrets in env and headers pass through this conversation; on a command line use --json-input for them.',
       ),
     tools: tools.optional().describe('Tools to let through, by name: {"search": {}}; {} = every tool.'),
     input_guardrails: guardrailPolicy.optional().describe('Policy for what is sent to it, whole.'),

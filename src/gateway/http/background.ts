@@ -1,68 +1,53 @@
-import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js'
 import { exchange } from './exchange.ts'
-import type { Session } from './session.ts'
+import type { Line } from './line.ts'
+import type { Place } from './resuming.ts'
 import { eventSink, typeOf, unread } from './sinks.ts'
-import type { Site } from './site.ts'
-
-export interface BackgroundHears {
-  message(message: JSONRPCMessage): void
-  /** The upstream refuses the stream with this status. */
-  ended(status: number): void
-}
 
 const firstWaitMs = 1_000
 const longestWaitMs = 60_000
 
 /**
  * Keeps the stream of what belongs to no request open, and connects again where it broke off, ever more slowly while
- * nothing comes. An upstream that offers none is left alone. Answers what stops it.
+ * nothing comes. An upstream that offers none is left alone, also where it says so by 404: whether a session has ended is
+ * for the answers to messages to say. Answers what stops it.
  */
-export function listenTo(site: Site, session: Session, hears: BackgroundHears): () => void {
+export function listenTo(line: Line): () => void {
   let stopped = false
   let abort = () => {}
-  let lastId: string | undefined
+  let place: Place | undefined
   let wait = firstWaitMs
-  let asked = 0
 
   const connect = () => {
     let offered = true
-    let stream: ReturnType<typeof eventSink> | undefined
-    const resumed = lastId === undefined ? [] : ['last-event-id', lastId]
+    const from = place?.lastId()
+    const resumed = from === undefined ? [] : ['last-event-id', from]
     abort = exchange(
-      site,
+      line.site,
       {
         method: 'GET',
-        headers: ['accept', 'text/event-stream', ...resumed, ...session.headers()],
+        headers: ['accept', 'text/event-stream', ...resumed, ...line.session.headers()],
         silenceMs: undefined,
         repeatable: true,
       },
       {
         head(response) {
-          if (response.statusCode === 200 && typeOf(response) === 'text/event-stream') {
-            stream = eventSink(
-              {
-                message(message) {
-                  wait = firstWaitMs
-                  hears.message(message)
-                },
-                retry(ms) {
-                  asked = ms
-                },
-              },
-              lastId,
-            )
+          const status = response.statusCode ?? 0
+          if (status === 200 && typeOf(response) === 'text/event-stream') {
+            const message = (message: Parameters<Line['hear']>[0]) => {
+              wait = firstWaitMs
+              line.hear(message)
+            }
+            const stream = eventSink({ message }, from)
+            place = stream
             return stream
           }
-          // A gateway in front of a server that starts again says 502 to 504 for a while.
-          offered = (response.statusCode ?? 0) >= 500
-          if (!offered) hears.ended(response.statusCode ?? 0)
+          // What stands before a server that starts again says 502 to 504 for a while.
+          offered = status >= 500
           return unread()
         },
         over() {
-          const id = stream?.lastId()
-          if (id !== undefined && /^[\x20-\x7e]{1,1024}$/.test(id)) lastId = id
           if (stopped || !offered) return
-          const timer = setTimeout(connect, Math.min(longestWaitMs, Math.max(wait, asked)))
+          const timer = setTimeout(connect, Math.min(longestWaitMs, Math.max(wait, place?.retryMs() ?? 0)))
           timer.unref()
           abort = () => clearTimeout(timer)
           wait = Math.min(longestWaitMs, wait * 2)

@@ -4,8 +4,6 @@ import { StringDecoder } from 'node:string_decoder'
 export interface StreamEvent {
   name: string
   data: string
-  /** The last id the stream has told so far. */
-  id: string | undefined
 }
 
 export interface EventHears {
@@ -15,16 +13,20 @@ export interface EventHears {
 }
 
 export interface EventReader {
-  /** Reads on; true if a line has ended in this chunk, false if the stream is larger than allowed. */
+  /** Reads on, and answers whether a line has ended in this chunk. */
   push(chunk: Buffer): 'line' | 'part' | 'too_large'
+  /** The id as of the last complete event; an empty one takes it back. */
   lastId(): string | undefined
 }
+
+/** What a line of data takes beside its text, so that a stream of empty ones has an end as well. */
+const lineCost = 64
 
 /**
  * Reads a stream of server-sent events (WHATWG HTML, 9.2.6) however it is cut into chunks. A line, and the data of an
  * event, may hold `limit` characters.
  */
-export function makeEventReader(hears: EventHears, limit: number, resumedAt?: string): EventReader {
+export function makeEventReader(hears: EventHears, limit: number): EventReader {
   const decoder = new StringDecoder('utf8')
   let first = true
   let afterCr = false
@@ -32,12 +34,14 @@ export function makeEventReader(hears: EventHears, limit: number, resumedAt?: st
   let name = ''
   let data: string[] = []
   let size = 0
-  let id = resumedAt
+  let id: string | undefined
+  let completeId: string | undefined
 
   const take = (text: string) => {
     if (text === '') {
       if (data.length > 0)
-        hears.event({ name, data: data.length === 1 ? (data[0] as string) : data.join('\n'), id })
+        hears.event({ name, data: data.length === 1 ? (data[0] as string) : data.join('\n') })
+      completeId = id
       name = ''
       data = []
       size = 0
@@ -48,7 +52,7 @@ export function makeEventReader(hears: EventHears, limit: number, resumedAt?: st
     const value = colon === -1 ? '' : text.slice(text[colon + 1] === ' ' ? colon + 2 : colon + 1)
     if (field === 'data') {
       data.push(value)
-      size += value.length + 1
+      size += value.length + lineCost
     } else if (field === 'event') name = value
     else if (field === 'id' && !value.includes('\0')) id = value
     else if (field === 'retry' && /^\d{1,9}$/.test(value)) hears.retry(Number(value))
@@ -85,6 +89,6 @@ export function makeEventReader(hears: EventHears, limit: number, resumedAt?: st
       if (line.length + size > limit) return 'too_large'
       return ended ? 'line' : 'part'
     },
-    lastId: () => id,
+    lastId: () => completeId,
   }
 }

@@ -1,9 +1,12 @@
-import type { OpenConduit } from '../conduit.ts'
+import type { JSONRPCRequest } from '@modelcontextprotocol/sdk/types.js'
+import type { Hears, OpenConduit } from '../conduit.ts'
 import { UpstreamFault } from '../conduit.ts'
 import type { Fence } from '../fence.ts'
 import type { Agents } from './agents.ts'
-import { makeSite } from './site.ts'
-import { type HttpConduit, makeStreamable } from './streamable.ts'
+import { openLegacy } from './legacy.ts'
+import type { HttpConduit } from './line.ts'
+import { makeSite, type Site } from './site.ts'
+import { makeStreamable } from './streamable.ts'
 
 /** A server that is asked over HTTP. */
 export interface HttpTarget {
@@ -20,17 +23,46 @@ export interface HttpOptions {
   timeoutMs: number
 }
 
-/** Opens conversations with a server over HTTP; a request of `send` that fails is told by `failed` alone. */
-export function openHttp(target: HttpTarget, options: HttpOptions) {
-  const open = async (hears: Parameters<OpenConduit>[0]): Promise<HttpConduit> => {
-    if (!URL.canParse(target.url)) throw new UpstreamFault('not_configured', 'Its address is no URL.')
-    const url = new URL(target.url)
-    const site = makeSite(url, target.headers, options.fence.check(url), options.agents)
-    return makeStreamable(
-      site,
-      { timeoutMs: options.timeoutMs, fallBack: ({ id }, fault) => hears.failed(id, fault) },
-      hears,
-    )
+/**
+ * Opens conversations with a server over HTTP. What a request comes to is told by `Hears` alone, and `send` rejects only
+ * for messages that get no answer, and once the conversation is over.
+ */
+export function openHttp({ url, headers }: HttpTarget, { fence, agents, timeoutMs }: HttpOptions) {
+  const open = async (hears: Hears): Promise<HttpConduit> => {
+    if (!URL.canParse(url)) throw new UpstreamFault('not_configured', 'Its address is no URL.')
+    const place = new URL(url)
+    return withFallBack(makeSite(place, headers, fence.check(place), agents), timeoutMs, hears)
   }
   return open satisfies OpenConduit
+}
+
+/** Tries streamable HTTP, and then what came before it (MCP 2025-06-18, transports, backwards compatibility). */
+function withFallBack(site: Site, timeoutMs: number, hears: Hears): HttpConduit {
+  let closed = false
+  const fallBack = async (initialize: JSONRPCRequest, refused: UpstreamFault) => {
+    try {
+      const older = await openLegacy(site, timeoutMs, hears)
+      if (closed) return await older.close()
+      now = older
+      await older.send(initialize)
+    } catch (fault) {
+      // What the first try came to says more, unless the second one got as far as the fence.
+      const why = fault instanceof UpstreamFault && fault.problem === 'fenced' ? fault : refused
+      if (!closed) hears.failed(initialize.id, why)
+    }
+  }
+  let now: HttpConduit = makeStreamable(
+    site,
+    { timeoutMs, fallBack: (...first) => void fallBack(...first) },
+    hears,
+  )
+  return {
+    send: (message) => now.send(message),
+    listen: () => now.listen(),
+    abort: (id) => now.abort(id),
+    close() {
+      closed = true
+      return now.close()
+    },
+  }
 }

@@ -1,12 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js'
 import { UpstreamFault } from '../conduit.ts'
-import { type EventReader, makeEventReader, type StreamEvent } from './event-reader.ts'
+import { makeEventReader, type StreamEvent } from './event-reader.ts'
 import type { Sink } from './exchange.ts'
 import { messageLimit, readMessages } from './messages.ts'
+import type { Place } from './resuming.ts'
 
 /** The most of a refusal that is read. */
 const refusalLimit = 64 * 1024
+/** An event id that a header may hold. */
+const sayable = /^[\x20-\x7e]{1,1024}$/
 
 /** The media type of an answer, without its parameters. */
 export function typeOf({ headers }: IncomingMessage): string {
@@ -30,22 +33,22 @@ export function unread(): Sink {
   return refusalSink(() => {})
 }
 
-/** Reads an event stream and hands over each message in it. */
+/** Reads an event stream and hands over each message in it; it goes on behind the event `from`. */
 export function eventSink(
-  hears: {
-    message(message: JSONRPCMessage): void
-    retry(ms: number): void
-    event?(event: StreamEvent): void
-  },
-  resumedAt?: string,
-): Sink & Pick<EventReader, 'lastId'> {
+  hears: { message(message: JSONRPCMessage): void; event?(event: StreamEvent): unknown },
+  from?: string,
+): Sink & Place {
+  let retryMs: number | undefined
   const event = (event: StreamEvent) => {
-    if (hears.event !== undefined) hears.event(event)
+    hears.event?.(event)
     // An event without data only tells its id.
     if (event.data !== '' && (event.name === '' || event.name === 'message'))
       readAll(event.data, hears.message)
   }
-  const reader = makeEventReader({ event, retry: hears.retry }, messageLimit, resumedAt)
+  const retry = (ms: number) => {
+    retryMs = ms
+  }
+  const reader = makeEventReader({ event, retry }, messageLimit)
   return {
     chunk(chunk) {
       const read = reader.push(chunk)
@@ -53,7 +56,11 @@ export function eventSink(
       return read === 'line'
     },
     end() {},
-    lastId: reader.lastId,
+    lastId() {
+      const id = reader.lastId() ?? from
+      return id !== undefined && sayable.test(id) ? id : undefined
+    },
+    retryMs: () => retryMs,
   }
 }
 

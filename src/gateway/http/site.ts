@@ -8,6 +8,8 @@ export interface Site {
   readonly url: URL
   /** A request with the stored headers and these more, as flat pairs; it waits for its `end`. */
   ask(method: 'POST' | 'GET' | 'DELETE', more: readonly string[]): ClientRequest
+  /** Another place of the same origin, asked in the same way; undefined if it is of another. */
+  at(reference: string): Site | undefined
 }
 
 /** They belong to the protocol or to the connection; a stored header never takes their place. */
@@ -36,5 +38,12 @@ export function makeSite(
   return {
     url,
     ask: (method, more) => request({ ...base, method, headers: fixed.concat(more) }),
+    at(reference) {
+      if (!URL.canParse(reference, url.href)) return undefined
+      const other = new URL(reference, url)
+      return other.origin === url.origin && other.username === '' && other.password === ''
+        ? makeSite(other, headers, lookup, agents)
+        : undefined
+    },
   }
 }

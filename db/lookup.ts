@@ -1,4 +1,6 @@
 import { sql } from 'kysely'
+import type { Counted } from '../src/domain/use-limits.ts'
+import { countedOf } from './limits.ts'
 import type { Db, Prepared, Store } from './open.ts'
 import { slot } from './prepare.ts'
 import { inReach } from './reach.ts'
@@ -24,6 +26,9 @@ export interface FoundToken {
   secret_used_at: string | null
   previous_until: string | null
   previous_used_at: string | null
+  limit_requests: number | null
+  limit_seconds: number | null
+  max_uses: number | null
   owner_active: number
 }
 
@@ -59,6 +64,8 @@ export interface Lookups {
   identityAndReach: Prepared<FoundIdentity>
   /** Which token a secret that was ended on purpose belonged to. */
   ended: Prepared<{ token_id: string }>
+  /** What is counted against the limits of a token. */
+  counted: Prepared<Counted>
 }
 
 /** Prepares them all on the store's own look-up connection. */
@@ -83,6 +90,7 @@ export function prepareLookups(store: Store): Lookups {
     ended: store.prepare((db) =>
       db.selectFrom('revocations').select('token_id').where('token_hash', '=', slot(0)),
     ),
+    counted: store.prepare(countedOf),
   }
 }
 
@@ -114,6 +122,9 @@ function found(db: Db) {
       'tokens.secret_used_at',
       'tokens.previous_until',
       'tokens.previous_used_at',
+      'tokens.limit_requests',
+      'tokens.limit_seconds',
+      'tokens.max_uses',
       ownerActive.as('owner_active'),
     ])
 }

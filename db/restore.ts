@@ -3,6 +3,9 @@ import { type BackupTable, backupTableNames, columnsOf, formOf } from '../src/do
 import type { Row } from './backup.ts'
 import type { Db } from './open.ts'
 
+/** What goes with a kept token. */
+const ofTokens: readonly BackupTable[] = ['tokens', 'token_uses']
+
 const deletedAtOnce = 1_000
 /** SQLite takes 32,766 values in one statement, PostgreSQL 65,535. */
 const valuesAtOnce = 6_000
@@ -10,12 +13,15 @@ const valuesAtOnce = 6_000
 /** Lets others have their turn, however much there is to do. */
 const breathe = () => new Promise((resolve) => setImmediate(resolve))
 
-/** Empties the tables of a backup but for the tokens that are kept; open links and kept answers end (security R57). */
+/**
+ * Empties the tables of a backup but for the tokens that are kept; open links and kept answers end (security R57). What
+ * was counted against limits stays, as revocations do: no restore gives uses back.
+ */
 export async function clear(db: Db, keptTokens: readonly string[]): Promise<void> {
   await db.deleteFrom('links').execute()
   await db.deleteFrom('idempotency').execute()
   for (const table of backupTableNames.toReversed()) {
-    await empty(db, table, table === 'tokens' ? keptTokens : [])
+    if (table !== 'token_limits') await empty(db, table, ofTokens.includes(table) ? keptTokens : [])
   }
 }
 

@@ -41,6 +41,11 @@ export interface TokenTable {
   last_used_at: Time | null
   last_used_ip: string | null
   use_count: Generated<number>
+  /** So many requests in a window of so many seconds; both or neither. */
+  limit_requests: number | null
+  limit_seconds: number | null
+  /** Uses at all. */
+  max_uses: number | null
   rotated_at: Time | null
   revoked_at: Time | null
   created_at: Fixed<Time>
@@ -138,6 +143,15 @@ export interface AuditTable {
   row_hmac: Buffer
 }
 
+export interface TokenUseTable {
+  token_id: string
+  generation: number
+  first_used_at: Time
+  last_used_at: Time
+  last_used_ip: string | null
+  use_count: number
+}
+
 export interface Schema {
   tokens: TokenTable
   groups: GroupTable
@@ -150,6 +164,10 @@ export interface Schema {
   token_groups: { token_id: string; group_id: string }
   token_servers: { token_id: string; server_id: string }
   group_servers: { group_id: string; server_id: string }
+  /** Uses that were counted against limits; no restore gives them back. `window_start` in ms. */
+  token_limits: { token_id: string; window_start: number; window_count: number; uses: number }
+  /** Uses of each secret of a token, by its generation. */
+  token_uses: TokenUseTable
   audit: AuditTable
   audit_head: { id: number; seq: number; at: Time; row_hmac: Buffer; schema_version: number }
   /** Digests of secrets that were ended on purpose: no restore brings them back. */
@@ -174,6 +192,7 @@ export interface Schema {
   }
 }
 
+export type TokenUseRow = Selectable<TokenUseTable>
 export type TokenRow = Selectable<TokenTable>
 export type NewToken = Insertable<TokenTable>
 export type GroupRow = Selectable<GroupTable>

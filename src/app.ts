@@ -1,6 +1,7 @@
 import { prepareLookups } from '../db/lookup.ts'
 import { openStore } from '../db/open.ts'
 import { bootstrapAdmin } from './core/bootstrap.ts'
+import { makeCounting } from './core/counting.ts'
 import { makeEntries } from './core/entries.ts'
 import type { Core } from './core/invoke.ts'
 import { loadMaster } from './core/master-key.ts'
@@ -62,7 +63,7 @@ export async function openApp(instance: Instance): Promise<App> {
       entries: makeEntries(store, lookups, keys),
       lookups,
       stillGood: makeStillGood(store, clock),
-      verifier: makeVerifier(lookups, keys.pepper, uses, clock),
+      verifier: makeVerifier(lookups, keys.pepper, uses, makeCounting(store, lookups), clock),
       host: { dataDir, revealBase: instance.revealBase ?? (async () => null) },
       report: (error, caller) =>
         log.error({ error, request_id: caller.request_id, via: caller.via }, 'operation failed'),

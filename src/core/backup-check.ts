@@ -1,7 +1,14 @@
 import { timingSafeEqual } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
-import { type Backup, backupForm, rowProblem, startChecksum } from '../domain/backup.ts'
-import { backupTableNames, columnsOf, formOf } from '../domain/backup-tables.ts'
+import {
+  type Backup,
+  backupForm,
+  type Cell,
+  rowProblem,
+  startChecksum,
+  type TableDump,
+} from '../domain/backup.ts'
+import { type BackupTable, backupTableNames, columnsOf, formOf } from '../domain/backup-tables.ts'
 import { guardrailPolicy } from '../domain/guardrail-policy.ts'
 import type { Context } from './context.ts'
 import { AppError } from './errors.ts'
@@ -17,33 +24,62 @@ export async function checkBackup(
   document: unknown,
   master: string,
 ): Promise<Backup> {
-  const backup = formed(document)
-  if (backup.master !== master) throw otherMaster()
-  await checkSum(backup, keys.backup)
+  const made = formed(document)
+  if (made.master !== master) throw otherMaster()
+  await checkSum(made, keys.backup)
+  const backup = await completed(made)
   await checkRows(backup)
   await checkReferences(backup)
   return backup
 }
 
-function formed(document: unknown): Backup {
+/** A backup as it was made, by this version or an earlier one. */
+type Made = Omit<Backup, 'tables'> & { tables: Partial<Backup['tables']> }
+
+function formed(document: unknown): Made {
   const parsed = backupForm.safeParse(document)
   if (!parsed.success) throw noBackup('It is no backup of this program, or one of another version.')
-  const backup = parsed.data as unknown as Backup
+  const made = parsed.data as unknown as Made
   for (const name of backupTableNames) {
-    if (backup.tables[name].columns.join() !== columnsOf(name).join())
+    const columns = made.tables[name]?.columns.join()
+    if (
+      columns !== undefined &&
+      ![columnsOf(name), firstColumns(name)].some((known) => known.join() === columns)
+    )
       throw noBackup(`The columns of its table ${name} are not those of this version.`)
   }
-  return backup
+  return made
 }
 
-async function checkSum(backup: Backup, key: Buffer): Promise<void> {
-  const sum = startChecksum(key, backup)
+function firstColumns(name: BackupTable): string[] {
+  const { added = [] } = formOf(name)
+  return columnsOf(name).filter((column) => !added.includes(column))
+}
+
+/** The backup with what came to its tables after it was made: no rows, and nulls at the end of the others. */
+async function completed({ tables, ...head }: Made): Promise<Backup> {
+  const all: [BackupTable, TableDump][] = []
   for (const name of backupTableNames) {
-    const { columns, rows } = backup.tables[name]
+    const columns = columnsOf(name)
+    const { columns: had, rows } = tables[name] ?? { columns, rows: [] }
+    const nulls = columns.slice(had.length).map(() => null)
+    const whole: Cell[][] = []
+    if (nulls.length > 0) await each(rows, (row) => whole.push(Array.isArray(row) ? [...row, ...nulls] : row))
+    all.push([name, { columns, rows: nulls.length > 0 ? whole : rows }])
+  }
+  return { ...head, tables: Object.fromEntries(all) as Backup['tables'] }
+}
+
+async function checkSum(made: Made, key: Buffer): Promise<void> {
+  const sum = startChecksum(key, made)
+  for (const name of backupTableNames) {
+    const dump = made.tables[name]
+    if (dump === undefined) continue
+    const { columns, rows } = dump
     sum.table(name, columns)
     await each(rows, (row) => sum.row(row))
   }
-  if (timingSafeEqual(Buffer.from(sum.end()), Buffer.from(backup.checksum))) return
+  if (timingSafeEqual(Buffer.from(sum.end()), Buffer.from(made.checksum))) return
   throw noBackup('It was changed after it was made: its checksum does not fit.')
 }
 

@@ -1,6 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { type Row, rowOf } from '../../db/backup.ts'
 import * as keys from '../../db/keys.ts'
+import * as limits from '../../db/limits.ts'
+import type { Db } from '../../db/open.ts'
 import { clear, insert } from '../../db/restore.ts'
 import * as revocations from '../../db/revocations.ts'
 import type { TokenRow } from '../../db/schema.ts'
@@ -41,6 +43,7 @@ export async function restore(
   { tables }: Backup,
 ): Promise<{ restored: Restored; revoked_since: number; passwords_ended: number }> {
   const kept = await clearInstance(ctx)
+  const put = putting(kept)
   const restored = { ...nothing }
   let revoked_since = 0
   let passwords_ended = 0
@@ -51,7 +54,7 @@ export async function restore(
       if (name === 'tokens') revoked_since += await endEnded(ctx, some)
       if (name === 'users') passwords_ended += await endPasswords(ctx, some)
       for (const row of some) if (lives(row)) count(restored, name, row)
-      await insert(ctx.db, name, name === 'tokens' ? besides(some, kept) : some)
+      await put(ctx.db, name, some)
       await turn()
     }
   }
@@ -113,14 +116,28 @@ async function endPasswords({ db, now }: Context, users: Row[]): Promise<number>
 }
 
 /**
- * The tokens of a backup that are put in beside the kept keys: a kept key stays as it is now, and what the environment
- * named remains one key (security R14).
+ * Puts rows in beside the kept keys: a kept key stays as it is now, with its uses, and what the environment named remains
+ * one key (security R14). Of two counts against one limit the higher one stands.
  */
-function besides(tokens: Row[], kept: readonly TokenRow[]): Row[] {
-  const ids = new Set<unknown>(kept.map(({ id }) => id))
+function putting(kept: readonly TokenRow[]) {
   const digests = new Set(kept.map(({ secret_hash }) => secret_hash.toString('hex')))
   const named = kept.some(({ source }) => source === 'env')
-  return tokens
-    .filter((row) => !ids.has(row['id']) && !digests.has((row['secret_hash'] as Buffer).toString('hex')))
-    .map((row) => (named && row['source'] === 'env' ? { ...row, source: 'operation' } : row))
+  const leftOut = new Set<unknown>(kept.map(({ id }) => id))
+  return async (db: Db, table: BackupTable, rows: Row[]): Promise<void> => {
+    if (table === 'tokens') {
+      for (const row of rows)
+        if (digests.has((row['secret_hash'] as Buffer).toString('hex'))) leftOut.add(row['id'])
+      const others = rows.filter((row) => !leftOut.has(row['id']))
+      const renamed = others.map((row) =>
+        named && row['source'] === 'env' ? { ...row, source: 'operation' } : row,
+      )
+      return insert(db, table, renamed)
+    }
+    if (table === 'token_limits') return limits.merge(db, rows as never)
+    return insert(
+      db,
+      table,
+      table === 'token_uses' ? rows.filter((row) => !leftOut.has(row['token_id'])) : rows,
+    )
+  }
 }

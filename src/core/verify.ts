@@ -3,25 +3,18 @@ import type { FoundToken, Lookups } from '../../db/lookup.ts'
 import type { Scope } from '../../db/scope.ts'
 import { digest, wellFormed } from '../domain/secret.ts'
 import type { ToolRules } from '../domain/tool-rules.ts'
+import { isLimited, type LimitState } from '../domain/use-limits.ts'
 import { type Candidate, judge, type Question, type Verdict } from '../domain/verdict.ts'
+import type { Counting } from './counting.ts'
 import type { Uses } from './uses.ts'
+
+export type { LimitState } from '../domain/use-limits.ts'
 
 /** What is asked about a secret; `server` is an id or a slug. */
 export interface Request {
   ip?: string | null
   server?: string
   tool?: string
-}
-
-/** Where a token stands against its own limits, after the use that was counted. */
-export interface LimitState {
-  /** Requests that are allowed in a window. */
-  limit: number
-  remaining: number
-  /** Seconds until the window ends. */
-  reset: number
-  /** Seconds until a refused request may come again; null = never, all its uses are used up. */
-  retry_after: number | null
 }
 
 export interface Verified {
@@ -33,7 +26,7 @@ export interface Verified {
   /** What was judged, so that a trace of the same checks can be shown. */
   candidate?: Candidate
   question: Question
-  /** Present where the token has limits and this use was counted, or refused because of them. */
+  /** Present where the token has limits and this use was counted, or refused because of them; or was inspected. */
   limit?: LimitState
 }
 
@@ -56,7 +49,13 @@ export interface Verifier {
 }
 
 /** Builds the one way in which every face and the gateway decide about a secret. */
-export function makeVerifier(lookups: Lookups, pepper: Buffer, uses: Uses, clock: () => number): Verifier {
+export function makeVerifier(
+  lookups: Lookups,
+  pepper: Buffer,
+  uses: Uses,
+  counting: Counting,
+  clock: () => number,
+): Verifier {
   const iso = isoClock(clock)
 
   async function reach(token: FoundToken, server: string) {
@@ -98,17 +97,22 @@ export function makeVerifier(lookups: Lookups, pepper: Buffer, uses: Uses, clock
       const token = current ?? (await findPredecessor(hash, now))
       const hidden = token !== undefined && isHidden(token, options)
       const predecessor = token !== undefined && current === undefined
-      const result = await judged(hidden ? undefined : token, request, now, predecessor)
-      if (result.verdict === 'valid' && token !== undefined && options.note !== false) {
+      let result = await judged(hidden ? undefined : token, request, now, predecessor)
+      if (result.verdict !== 'valid' || token === undefined) return result
+      if (options.count === true && isLimited(token))
+        result = limited(result, await counting.count(token, Date.parse(now)))
+      if (result.verdict === 'valid' && options.note !== false)
         uses.note(token, { at: now, ip: request.ip ?? null, previous: predecessor })
-      }
       return result
     },
     async inspect(tokenId, request) {
       await uses.settled()
       const token = await lookups.byId([tokenId])
       const known = token?.kind === 'management' ? undefined : token
-      return judged(known, request, iso(), false)
+      const now = iso()
+      const result = await judged(known, request, now, false)
+      if (known === undefined || !isLimited(known)) return result
+      return limited(result, await counting.look(known, Date.parse(now)))
     },
   }
 }
@@ -117,6 +121,12 @@ function isHidden(token: FoundToken, { management, within = {} }: VerifyOptions)
   const { token_id = token.id, owner_id = token.owner_id, project_id = token.project_id } = within
   const isOutside = token.id !== token_id || token.owner_id !== owner_id || token.project_id !== project_id
   return isOutside || (token.kind === 'management' && management !== true)
+}
+
+/** The same verdict, the token's own limits being asked as well. */
+function limited(verified: Verified, limit: LimitState): Verified {
+  const question = { ...verified.question, limit: { reached: limit.reached } }
+  return { ...verified, question, verdict: judge(verified.candidate, question), limit }
 }
 
 /** The clock as ISO text, formatted once a millisecond. */

@@ -9,6 +9,10 @@ interface TableForm {
   columns: Readonly<Record<string, ColumnKind>>
   /** Which columns name rows of which other table. */
   references: Readonly<Record<string, string>>
+  /** The last columns, where the first backups lack them: they stand for null there. */
+  added?: readonly string[]
+  /** The first backups have not this table. */
+  addition?: true
 }
 
 const times = { created_at: 'text', updated_at: 'text' } as const
@@ -138,8 +142,12 @@ export const backupTables = {
       revoked_at: 'text?',
       created_by: 'text?',
       ...times,
+      limit_requests: 'int?',
+      limit_seconds: 'int?',
+      max_uses: 'int?',
     },
     references: { owner_id: 'users', project_id: 'projects' },
+    added: ['limit_requests', 'limit_seconds', 'max_uses'],
   },
   token_groups: {
     key: ['token_id', 'group_id'],
@@ -150,6 +158,26 @@ export const backupTables = {
     key: ['token_id', 'server_id'],
     columns: { token_id: 'text', server_id: 'text' },
     references: { token_id: 'tokens', server_id: 'servers' },
+  },
+  token_uses: {
+    key: ['token_id', 'generation'],
+    columns: {
+      token_id: 'text',
+      generation: 'int',
+      first_used_at: 'text',
+      last_used_at: 'text',
+      last_used_ip: 'text?',
+      use_count: 'int',
+    },
+    references: { token_id: 'tokens' },
+    addition: true,
+  },
+  // Counted uses of tokens that are gone stay known, in case a backup brings the token back.
+  token_limits: {
+    key: ['token_id'],
+    columns: { token_id: 'text', window_start: 'int', window_count: 'int', uses: 'int' },
+    references: {},
+    addition: true,
   },
 } as const satisfies Record<string, TableForm>
 

@@ -39,7 +39,11 @@ export const backupForm = z.strictObject({
   created_at: z.iso.datetime(),
   master: hex(32),
   audit_head: z.strictObject({ seq: z.int().min(0), row_hmac: hex(64) }),
-  tables: z.strictObject(Object.fromEntries(backupTableNames.map((name) => [name, dump]))),
+  tables: z.strictObject(
+    Object.fromEntries(
+      backupTableNames.map((name) => [name, formOf(name).addition === true ? dump.optional() : dump]),
+    ),
+  ),
   checksum: hex(64),
 })
 

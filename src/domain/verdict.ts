@@ -41,6 +41,8 @@ export interface Question {
     reached: boolean
   }
   tool?: string
+  /** Present where the use counts against the token's own limits. */
+  limit?: { reached: boolean }
 }
 
 export interface Step {
@@ -64,8 +66,7 @@ const checks: [Refusal, Check][] = [
     (token, { server, tool }) =>
       tool === undefined ? undefined : toolAllowed(token.tool_rules, server?.slug ?? null, tool),
   ],
-  // Limits per token come with the gateway; the place in the order is fixed now.
-  ['limit_reached', () => undefined],
+  ['limit_reached', (_, { limit }) => limit && !limit.reached],
 ]
 
 /** Judges a token; an absent one is `unknown`. */

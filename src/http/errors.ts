@@ -66,7 +66,9 @@ export function nativeError(error: unknown, requestId: string, tokenSent?: boole
 
 function headersOf(error: AppError, tokenSent: boolean): Record<string, string> {
   const { code, entity, reason } = error
-  const wait = error.retry_after?.toString() ?? retryAfter[code]
+  // A token whose uses are all used up waits in vain.
+  const usual = reason === 'limit_reached' ? undefined : retryAfter[code]
+  const wait = error.retry_after?.toString() ?? usual
   if (wait !== undefined) return { 'retry-after': wait }
   if (code === 'unauthenticated') {
     return { 'www-authenticate': tokenSent ? 'Bearer error="invalid_token"' : 'Bearer' }

@@ -14,11 +14,11 @@ import { rotate_token } from '../../tools/tokens/rotate_token.ts'
 
 /** What a child process is told to do; `test/support/processes.ts` starts it. */
 export interface Task {
-  work: 'open' | 'write' | 'rotate' | 'revoke' | 'hold' | 'validate'
+  work: 'open' | 'write' | 'rotate' | 'revoke' | 'hold' | 'validate' | 'count'
   dataDir: string
   location: string
   serving?: boolean
-  /** rotate: the token, and how often; hold: ms; validate: the secret. */
+  /** rotate: the token, and how often; hold: ms; validate, count: the secret. */
   id?: string
   secret?: string
   times?: number
@@ -148,6 +148,23 @@ const works: Record<Task['work'], () => Promise<void>> = {
     handle.exec('rollback')
     say({ held: false })
     handle.close()
+  },
+
+  /** Uses one secret many times, ten at once, beside others, and says how many uses were let through. */
+  async count() {
+    const app = await open()
+    say({ ready: true })
+    await new Promise((resolve) => process.stdin.once('data', resolve))
+    const seen: string[] = []
+    const lane = async () => {
+      for (let n = 0; n < (task.times ?? 0) / 10; n++)
+        seen.push((await app.core.verifier.verify(task.secret ?? '', {}, { count: true })).verdict)
+    }
+    await Promise.all(Array.from({ length: 10 }, lane))
+    const times = (verdict: string) => seen.filter((one) => one === verdict).length
+    say({ valid: times('valid'), limit_reached: times('limit_reached') })
+    process.stdin.unref()
+    await app.close()
   },
 
   /** Validates one secret every few ms and says what it gets, until it is ended. */

@@ -164,6 +164,7 @@ export const stateTables = [
   'tokens',
   'token_groups',
   'token_servers',
+  'token_limits',
   'groups',
   'group_servers',
   'links',

@@ -135,7 +135,9 @@ describe.each(databases)('what a backup on $name holds', (database) => {
       'projects',
       'servers',
       'token_groups',
+      'token_limits',
       'token_servers',
+      'token_uses',
       'tokens',
       'users',
     ])

@@ -5,15 +5,9 @@ import { type Identity, identityOf } from '../../src/core/identity.ts'
 import { operation } from '../../src/core/operation.ts'
 import { questionMembers, requestOf } from '../../src/core/question.ts'
 import type { LimitState } from '../../src/core/verify.ts'
+import { limitView } from '../../src/core/views/limit.ts'
 
 const seconds = z.int().describe('Seconds since 1970-01-01T00:00:00Z.')
-
-const limit = z.object({
-  limit: z.int(),
-  remaining: z.int(),
-  reset: z.int(),
-  retry_after: z.int().nullable(),
-})
 
 const output = z.object({
   active: z.boolean().describe('The token is good, for what was asked. Without it there is no other member.'),
@@ -32,7 +26,7 @@ const output = z.object({
   project_id: z.string().nullable().optional(),
   groups: z.array(z.string()).optional().describe('Slugs of its groups.'),
   servers: z.array(z.string()).optional().describe('As scope, as a list.'),
-  limit: limit.optional().describe('Where it stands against its own limits after this request.'),
+  limit: limitView.optional(),
 })
 
 export const introspect_token = operation({

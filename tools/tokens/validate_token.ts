@@ -7,6 +7,7 @@ import { operation } from '../../src/core/operation.ts'
 import { questionMembers, requestOf } from '../../src/core/question.ts'
 import { findToken } from '../../src/core/token-state.ts'
 import type { Request, Verified } from '../../src/core/verify.ts'
+import { limitView } from '../../src/core/views/limit.ts'
 import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
 import { reasonOf, statusOf, trace, type Verdict, verdicts } from '../../src/domain/verdict.ts'
 
@@ -18,6 +19,7 @@ const output = z.object({
   reason: z.string(),
   would_be: z.enum(verdicts).optional().describe('Inspections: the verdict the secret would get.'),
   trace: z.array(step).optional().describe('Every check in its order.'),
+  limit: limitView.optional(),
   token: tokenView.optional(),
 })
 
@@ -25,7 +27,7 @@ export const validate_token = operation({
   name: 'validate_token',
   title: 'Validate a token',
   description:
-    'Says whether a token is good now, optionally for a server, a tool and an address, and why not. Give the full secret as token to validate it as a server would, which counts as a use; give token_id to inspect a token without its secret, which answers would_be. Prefer token_id in a conversation.',
+    'Says whether a token is good now, optionally for a server, a tool and an address, and why not. Give the full secret as token to validate it as a server would, which counts as a use, also against its limits; give token_id to inspect a token without its secret, which answers would_be. Prefer token_id in a conversation.',
   input: z.strictObject({
     token: secretString('The full secret; nothing else ever validates. Prefer token_id.').optional(),
     token_id: id('token', 'Inspect this token instead of a secret').optional(),
@@ -48,8 +50,8 @@ export const validate_token = operation({
 })
 
 async function validate(ctx: Context, secret: string, request: Request) {
-  const verified = await ctx.verifier.verify(secret, request, { within: ctx.scope })
-  return may(ctx.actor, 'tokens:read') ? told(ctx, verified) : bland(verified.verdict)
+  const verified = await ctx.verifier.verify(secret, request, { count: true, within: ctx.scope })
+  return may(ctx.actor, 'tokens:read') ? told(ctx, verified) : bland(verified)
 }
 
 async function inspect(ctx: Context, tokenId: string, request: Request) {
@@ -70,15 +72,20 @@ async function inspect(ctx: Context, tokenId: string, request: Request) {
 }
 
 /** The answer for callers who may read tokens. */
-async function told(ctx: Context, { verdict, token, candidate, question }: Verified) {
+async function told(ctx: Context, { verdict, token, candidate, question, limit }: Verified) {
   const shown = token === undefined ? {} : { token: await showToken(ctx, await findToken(ctx, token.id)) }
   const steps = trace(token === undefined ? undefined : candidate, question)
-  return { valid: verdict === 'valid', verdict, reason: reasonOf(verdict), trace: steps, ...shown }
+  return { ...decided(verdict, limit), trace: steps, ...shown }
 }
 
 /** The answer for everybody else: why a secret is no good is nobody's business, what it may not do is its holder's (R30). */
-function bland(verdict: Verdict) {
+function bland({ verdict, limit }: Verified) {
   if (statusOf(verdict) === 401)
     return { valid: false, verdict: 'invalid' as const, reason: 'The token is not valid.' }
-  return { valid: verdict === 'valid', verdict, reason: reasonOf(verdict) }
+  return decided(verdict, limit)
+}
+
+function decided(verdict: Verdict, limit: Verified['limit']) {
+  const known = { valid: verdict === 'valid', verdict, reason: reasonOf(verdict) }
+  return limit === undefined ? known : { ...known, limit }
 }

@@ -7,12 +7,12 @@ import { type Answer, answerEmpty, answerJson, pathOf } from '../../http/answer.
 import { bearerOf } from '../../http/bearer.ts'
 import type { Facts } from '../../http/facts.ts'
 import { type Judged, judgedFrom } from '../../http/judged.ts'
+import { rateHeaders } from '../../http/rate-headers.ts'
 import type { Family, RawRoute } from '../../http/server.ts'
 import type { HttpFace } from '../../http/types.ts'
 import { askedOf } from './asked.ts'
 import { forwardError } from './forward-words.ts'
 import { identityHeaders } from './identity-headers.ts'
-import { rateHeaders } from './rate-headers.ts'
 
 const base = '/auth/verify'
 

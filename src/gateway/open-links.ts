@@ -44,6 +44,7 @@ async function opened(gate: Gate, session: Session, entry: Entry, tokenId: strin
   link.join(session.conversation)
   if (session.slug === null)
     link.notify(session.conversation, { jsonrpc: '2.0', method: 'notifications/initialized' })
+  if (session.standing) link.listen()
   return link
 }
 

@@ -130,6 +130,40 @@ export function plainOutput(env: NodeJS.ProcessEnv = process.env): boolean {
   return (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb'
 }
 
+/** What a program we start needs to find its way; nothing that changes which code it loads, and none of our own. */
+const inherited = {
+  posix: ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER', 'LOGNAME', 'SHELL', 'TERM'],
+  win32: [
+    'APPDATA',
+    'HOMEDRIVE',
+    'HOMEPATH',
+    'LOCALAPPDATA',
+    'PATH',
+    'PROCESSOR_ARCHITECTURE',
+    'SYSTEMDRIVE',
+    'SYSTEMROOT',
+    'TEMP',
+    'USERNAME',
+    'USERPROFILE',
+    'PROGRAMFILES',
+  ],
+}
+
+/** The variables a server's program gets from ours (security R34). */
+export function inheritedEnvironment(
+  platform: NodeJS.Platform = process.platform,
+  env: NodeJS.ProcessEnv = process.env,
+): Record<string, string> {
+  const names = platform === 'win32' ? inherited.win32 : inherited.posix
+  const found: Record<string, string> = {}
+  for (const name of names) {
+    const value = env[name]
+    // A shell would take such a value for a function and run it.
+    if (value !== undefined && !value.startsWith('()')) found[name] = value
+  }
+  return found
+}
+
 interface Given {
   source: string
   value: string | readonly string[]

@@ -1,9 +1,10 @@
+import { inheritedEnvironment } from '../config.ts'
 import type { Logger } from '../log.ts'
-import { UpstreamFault } from './conduit.ts'
 import { makeFence } from './fence.ts'
 import { makeAgents } from './http/agents.ts'
 import { openHttp } from './http/open.ts'
 import type { OpenRuns } from './links.ts'
+import { makePrograms } from './program/programs.ts'
 
 export interface UpstreamOptions {
   /** Hosts that may be asked although they are private or speak plain http. */
@@ -16,19 +17,21 @@ export interface UpstreamOptions {
 }
 
 /** How servers are reached: by HTTP within the fence, or as programs of this machine. */
-export function makeUpstreams({ allowed, timeout }: UpstreamOptions): {
+export function makeUpstreams({ allowed, timeout, commands, log }: UpstreamOptions): {
   open: OpenRuns
   close(): Promise<void>
 } {
   const fence = makeFence({ allowed })
   const agents = makeAgents()
+  const programs = makePrograms({ log, allowed: commands, inherited: inheritedEnvironment() })
   return {
     open(slug, runs) {
       if (runs.kind === 'address') return openHttp({ slug, ...runs }, { fence, agents, timeoutMs: timeout })
-      return () => Promise.reject(new UpstreamFault('commands_off', 'no programs yet'))
+      return programs.open(slug, runs)
     },
     async close() {
       agents.close()
+      await programs.close()
     },
   }
 }

@@ -1,0 +1,92 @@
+import type { EntryRuns } from '../../core/entries.ts'
+import type { Logger } from '../../log.ts'
+import { type Hears, type OpenConduit, UpstreamFault } from '../conduit.ts'
+import { makeBackoff } from './backoff.ts'
+import { openProgram } from './open.ts'
+import { type Budget, makeBudget } from './said.ts'
+import type { Tree } from './tree.ts'
+
+type ProgramRuns = Extract<EntryRuns, { kind: 'program' }>
+
+export interface ProgramsOptions {
+  log: Logger
+  /** Programs may be started (security R34). */
+  allowed: boolean
+  /** The variables of ours a program gets. */
+  inherited: Readonly<Record<string, string>>
+  /** Processes at once, over all servers. */
+  most?: number
+}
+
+/** The programs this process has started. */
+export interface Programs {
+  open(slug: string, runs: ProgramRuns): OpenConduit
+  /** Ends all of them within 3 s. */
+  close(): Promise<void>
+}
+
+/** Starts programs within limits: so many at once, and ever more slowly what does not stay up. */
+export function makePrograms({ log, allowed, inherited, most = 32 }: ProgramsOptions): Programs {
+  const trees = new Set<Tree>()
+  const budgets = new Map<string, Budget>()
+  const backoff = makeBackoff(() => performance.now())
+  let closed = false
+  // Whatever ends this process, what leads a group of its own would stay.
+  const last = () => {
+    for (const tree of trees) tree.kill()
+  }
+  process.once('exit', last)
+
+  function budgetOf(slug: string): Budget {
+    const known = budgets.get(slug) ?? makeBudget(log, slug)
+    budgets.set(slug, known)
+    return known
+  }
+
+  function refuse(slug: string, runs: ProgramRuns): void {
+    if (closed) throw new UpstreamFault('busy', 'No program is started any more.')
+    const wait = backoff.wait(slug, runs)
+    if (wait > 0)
+      throw new UpstreamFault('crashed', `It ended soon after its start; it may start again in ${wait} ms.`)
+    if (trees.size >= most) throw new UpstreamFault('busy', `All ${most} places for programs are taken.`)
+  }
+
+  async function open(slug: string, runs: ProgramRuns, hears: Hears) {
+    const began = performance.now()
+    const crashed = ({ message }: { message: string }) => {
+      const wait = backoff.crashed(slug, runs, performance.now() - began)
+      if (!closed) log.warn({ server: slug, reason: message, wait_ms: wait }, 'a program ended by itself')
+    }
+    const started = (tree: Tree) => {
+      trees.add(tree)
+      log.info({ server: slug, pid: tree.child.pid }, 'a program was started')
+      void tree.gone.then(() => trees.delete(tree))
+    }
+    const told = {
+      ...hears,
+      closed(fault: UpstreamFault) {
+        crashed(fault)
+        hears.closed(fault)
+      },
+    }
+    const options = { allowed, inherited, log, budget: budgetOf(slug), started }
+    try {
+      return await openProgram({ ...runs, slug }, options)(told)
+    } catch (error) {
+      if (error instanceof UpstreamFault && error.problem === 'crashed') crashed(error)
+      throw error
+    }
+  }
+
+  return {
+    open: (slug, runs) => async (hears) => {
+      if (allowed) refuse(slug, runs)
+      return open(slug, runs, hears)
+    },
+    async close() {
+      closed = true
+      await Promise.all([...trees].map((tree) => tree.end()))
+      process.removeListener('exit', last)
+    },
+  }
+}

@@ -165,7 +165,10 @@ export async function openLink(
 
   function fail(id: number, fault: UpstreamFault): void {
     const call = calls.get(id)
-    if (call !== undefined) answered({ ...faultAnswer(call.id, slug, fault), id })
+    if (call === undefined) return
+    // A server that is only slow should not go on for nobody.
+    if (fault.problem === 'timeout' && !over) send(cancelled(id))
+    answered({ ...faultAnswer(call.id, slug, fault), id })
   }
 
   function end(fault: UpstreamFault): void {
@@ -265,7 +268,6 @@ export async function openLink(
       const silent = clock() - timeout
       for (const [number, { touched }] of [...calls]) {
         if (touched > silent) continue
-        if (!over) send(cancelled(number))
         fail(number, new UpstreamFault('timeout', `silent for ${timeout} ms`))
       }
     },

@@ -1,8 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { AppError } from '../core/errors.ts'
 import { pathOf } from '../http/answer.ts'
 import { bearerOf } from '../http/bearer.ts'
-import type { Facts } from '../http/facts.ts'
 import { rpcRefusal } from '../http/rpc.ts'
 import type { Family, RawRoute } from '../http/server.ts'
 import { makeSessions } from '../http/sessions.ts'
@@ -74,7 +72,7 @@ export function gatewayRoutes(
 }
 
 async function answer(gate: Gate, visit: Visit): Promise<void> {
-  const { request, response, facts } = visit
+  const { request, facts } = visit
   try {
     if (request.method === 'POST') await post(gate, visit)
     else if (request.method === 'GET') await listen(gate, visit)
@@ -83,21 +81,18 @@ async function answer(gate: Gate, visit: Visit): Promise<void> {
   } catch (error) {
     if (!(error instanceof AppError))
       gate.face.log.error({ error, request_id: facts.requestId }, 'gateway request failed')
-    refuse(request, response, facts, error, headersOf(visit))
+    refuse(visit, error)
   }
 }
 
-function refuse(
-  request: IncomingMessage,
-  response: ServerResponse,
-  facts: Facts,
-  error: unknown,
-  also: Record<string, string>,
-): void {
+function refuse(visit: Visit, error: unknown): void {
+  const { request, response, facts, limit } = visit
   const { status, body, headers } = rpcRefusal(error, facts.requestId, bearerOf(request).sent)
   const allow: Record<string, string> = status === 405 ? { allow: 'GET, POST, DELETE' } : {}
+  // A token whose uses are all used up has no time to come back at.
+  if (limit?.retry_after === null) delete headers['retry-after']
   if (response.headersSent) response.destroy()
-  else answerWith(request, response, status, body, { ...headers, ...allow, ...also })
+  else answerWith(request, response, status, body, { ...headers, ...allow, ...headersOf(visit) })
 }
 
 /** The server in a path; null where all are one, undefined for a path that is not the gateway's. */

@@ -28,9 +28,14 @@ function isOfPeople(member: z.ZodType): boolean {
   return secrets.get(inner)?.ofPeople === true
 }
 
-/** The schema of what a tool answers; a short view goes without descriptions, because the full one has them. */
+/**
+ * The schema of what a tool answers; a short view tells neither what members mean nor which of the inner ones are always
+ * there, because the full one does.
+ */
 export function outputSchema(schema: z.ZodObject, short: boolean): JsonSchema {
-  return convert(schema, 'output', short ? [...unsaid, 'description'] : unsaid)
+  return short
+    ? convert(schema, 'output', [...unsaid, 'description'], ['required'])
+    : convert(schema, 'output', unsaid)
 }
 
 /** What bounds an input says nothing to the reader of an answer, and answers stay open for members to come. */
@@ -46,16 +51,22 @@ const unsaid: readonly Keyword[] = [
 type Node = z.core.JSONSchema.BaseSchema
 type Keyword = keyof Node & string
 
-function convert(schema: z.ZodObject, io: 'input' | 'output', without: readonly Keyword[]): JsonSchema {
+function convert(
+  schema: z.ZodObject,
+  io: 'input' | 'output',
+  without: readonly Keyword[],
+  withoutInside: readonly Keyword[] = [],
+): JsonSchema {
   const full = z.toJSONSchema(schema, {
     io,
-    override({ zodSchema, jsonSchema: node }) {
-      for (const keyword of without) delete node[keyword]
+    override({ zodSchema, jsonSchema: node, path }) {
       if (zodSchema._zod.def.type === 'record') {
         delete node.propertyNames
         delete node.additionalProperties
       }
       lean(node)
+      for (const keyword of without) delete node[keyword]
+      if (path.length > 0) for (const keyword of withoutInside) delete node[keyword]
     },
   })
   // The draft is the one the protocol assumes of a schema that names none; the definitions were of free values.

@@ -47,6 +47,30 @@ export async function reachedBy(db: Db, tokenIds: readonly string[]): Promise<Ma
   return collect(rows)
 }
 
+/** How a token came to name a server: by itself, and by which of its live groups, in id order. */
+export async function waysTo(
+  db: Db,
+  tokenId: string,
+  serverId: string,
+): Promise<{ named: boolean; groups: Named[] }> {
+  const named = await db
+    .selectFrom('token_servers')
+    .select('server_id')
+    .where('token_id', '=', tokenId)
+    .where('server_id', '=', serverId)
+    .executeTakeFirst()
+  const groups = await db
+    .selectFrom('token_groups')
+    .innerJoin('group_servers', 'group_servers.group_id', 'token_groups.group_id')
+    .innerJoin('groups', 'groups.id', 'token_groups.group_id')
+    .select(['groups.id', 'groups.slug', 'groups.name'])
+    .where('token_groups.token_id', '=', tokenId)
+    .where('group_servers.server_id', '=', serverId)
+    .orderBy('groups.id')
+    .execute()
+  return { named: named !== undefined, groups }
+}
+
 /** A row of `servers` is in reach of a row of `tokens`. */
 export const inReach = sql<boolean>`(tokens.project_id is null or servers.config_id =
     (select p.config_id from projects p where p.id = tokens.project_id))

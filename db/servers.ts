@@ -63,6 +63,17 @@ export async function findNamed(db: Db, scope: Scope, name: string): Promise<Ser
     .execute()
 }
 
+/** The live server with this slug. */
+export async function findSlug(db: Db, scope: Scope, slug: string): Promise<ServerRow | undefined> {
+  return db
+    .selectFrom('servers')
+    .selectAll()
+    .where('slug', '=', slug)
+    .where('deleted_at', 'is', null)
+    .where(ownServers(scope))
+    .executeTakeFirst()
+}
+
 /** The live server of that name in a configuration; names are unique in one. */
 export async function findInConfig(db: Db, configId: string, name: string): Promise<ServerRow | undefined> {
   return db

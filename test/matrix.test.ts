@@ -52,6 +52,7 @@ const matrix: Record<string, Row> = {
   revoke_token: tokenChange,
   set_token_enabled: tokenChange,
   validate_token: row({ ...readers, validator: 'yes' }),
+  explain_access: ownReads,
   add_groups: tokenChange,
   remove_groups: tokenChange,
   list_groups: readers,

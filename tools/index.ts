@@ -56,6 +56,7 @@ import { update_settings } from './system/update_settings.ts'
 import { add_groups } from './tokens/add_groups.ts'
 import { create_token } from './tokens/create_token.ts'
 import { describe_credential } from './tokens/describe_credential.ts'
+import { explain_access } from './tokens/explain_access.ts'
 import { generate_mcp_token } from './tokens/generate_mcp_token.ts'
 import { get_token } from './tokens/get_token.ts'
 import { introspect_token } from './tokens/introspect_token.ts'
@@ -86,6 +87,7 @@ const tokens = {
   revoke_token,
   set_token_enabled,
   validate_token,
+  explain_access,
   add_groups,
   remove_groups,
   list_groups,

@@ -1,11 +1,13 @@
 import { styleText } from 'node:util'
-import { inline, pad, shorten } from './text.ts'
+import { inline, pad, shorten, wrap } from './text.ts'
 
 const first = [
   ...['seq', 'at', 'id', 'slug', 'name', 'role', 'action', 'actor', 'outcome', 'target_id'],
   ...['status', 'expires_at', 'last_used_at'],
 ]
 const whole = ['id', 'seq', 'at', 'target_id']
+/** Half a sentence says nothing, so these go on in the next line. */
+const wrapped = ['detail']
 const narrowest = 8
 const gap = '  '
 
@@ -27,11 +29,19 @@ export function tableLines(rows: readonly object[], columns: number, styled: boo
       .map((cell, at) => padded(cell, kept, at))
       .join(gap)
       .trimEnd()
+  const lines = (row: number) => {
+    const parts = kept.map(({ name, cells, width }) => {
+      const cell = cells[row] ?? ''
+      return wrapped.includes(name) ? wrap(cell, width) : [cell]
+    })
+    const height = Math.max(...parts.map((part) => part.length))
+    return Array.from({ length: height }, (_, at) => line(parts.map((part) => part[at] ?? '')))
+  }
   const head = line(kept.map((column) => column.name))
   const left = all.slice(kept.length).map((column) => column.name)
   return [
     styled ? styleText('bold', head) : head,
-    ...rows.map((_, row) => line(kept.map((column) => column.cells[row] ?? ''))),
+    ...rows.flatMap((_, row) => lines(row)),
     ...(left.length === 0 ? [] : [`Not shown: ${left.join(', ')}. Use --json for everything.`]),
   ]
 }

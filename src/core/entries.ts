@@ -2,6 +2,7 @@ import { entriesOf, type FoundEntry, type Lookups } from '../../db/lookup.ts'
 import type { Store } from '../../db/open.ts'
 import { type GuardrailPolicy, storedPolicy } from '../domain/guardrail-policy.ts'
 import type { Keys } from '../domain/keys.ts'
+import { listedTools } from '../domain/tool-rules.ts'
 import { readValues, type Values } from './server-values.ts'
 
 /** What a server runs or calls, its values in the clear; it never leaves the process but towards that server. */
@@ -38,7 +39,7 @@ export function makeEntries(store: Store, lookups: Lookups, keys: Keys): Entries
   function entryOf(row: FoundEntry): Entry {
     const known = made.get(row.id)
     if (known !== undefined && sameRow(known.row, row)) return known.entry
-    const entry = open(row, keys, known)
+    const entry = openEntry(row, keys, known)
     if (made.size >= mostRemembered) made.clear()
     made.set(row.id, { row, entry })
     return entry
@@ -53,15 +54,15 @@ export function makeEntries(store: Store, lookups: Lookups, keys: Keys): Entries
   }
 }
 
-function open(row: FoundEntry, keys: Keys, known: { row: FoundEntry; entry: Entry } | undefined): Entry {
-  const tools = Object.keys(JSON.parse(row.tools) as object)
+/** What the gateway makes of a row. */
+export function openEntry(row: FoundEntry, keys: Keys, known?: { row: FoundEntry; entry: Entry }): Entry {
   // What is running stays comparable by identity when only rules change.
   const same = known !== undefined && sameRuns(known.row, row)
   return {
     id: row.id,
     slug: row.slug,
     runs: same ? known.entry.runs : runsOf(row, keys),
-    tools: tools.length === 0 ? null : new Set(tools),
+    tools: listedTools(row.tools),
     input: storedPolicy(row.input_guardrails),
     output: storedPolicy(row.output_guardrails),
   }

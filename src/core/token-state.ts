@@ -5,12 +5,20 @@ import * as tokens from '../../db/tokens.ts'
 import { isSelf, may } from './actor.ts'
 import type { Context } from './context.ts'
 import { AppError, notFound } from './errors.ts'
+import { idsOnly, single } from './found.ts'
 
 /** The token in the caller's scope, whatever its state. */
 export async function findToken(ctx: Context, id: string): Promise<TokenRow> {
   const token = await tokens.find(ctx.db, ctx.scope, id)
   if (token === undefined) throw notFound('token', id, 'list_magic_tokens shows the ids.')
   return token
+}
+
+/** As `findToken`, by its exact name too: for reads, where the face's contract has names. */
+export async function findTokenNamed(ctx: Context, text: string): Promise<TokenRow> {
+  const byId = await tokens.find(ctx.db, ctx.scope, text)
+  const found = byId ? [byId] : idsOnly(ctx) ? [] : await tokens.findNamed(ctx.db, ctx.scope, text)
+  return single(found, { entity: 'token', id: text, next: 'list_magic_tokens shows ids and names.' })
 }
 
 /** The token in scope, refused if it is revoked: nothing about a revoked token changes any more. */

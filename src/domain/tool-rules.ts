@@ -43,6 +43,12 @@ export function toolAllowed(rules: ToolRules | null, server: string | null, tool
   return rule === null || ('matched' in rule && rule.matched !== null)
 }
 
+/** The tools a server entry lets through, of its `tools` as JSON; null = every one (enkrypt:servers:tools:allow-list). */
+export function listedTools(tools: string): ReadonlySet<string> | null {
+  const names = Object.keys(JSON.parse(tools) as object)
+  return names.length === 0 ? null : new Set(names)
+}
+
 /** Whether `inner` surely allows nothing that `outer` refuses: patterns are compared as texts, so it may say no too often. */
 export function rulesWithin(inner: ToolRules | null, outer: ToolRules | null): boolean {
   if (outer === null) return true

@@ -73,6 +73,30 @@ describe('what the command line shows', () => {
     }
   })
 
+  it('a sentence goes on in the next line under its own column instead of being cut', () => {
+    const detail = 'The server entry lets 12 tools through, and this is none of them.'
+    const trace = [
+      { check: 'tool_listed', outcome: 'failed', detail },
+      { check: 'server_runs', outcome: 'passed', detail: 'Short.' },
+    ]
+    const { name, title, description, input, permission, effect } = list
+    const output = z.object({ trace: z.array(z.looseObject({})) })
+    const run = async () => ({ trace: [] })
+    const steps = operation({ name, title, description, input, output, permission, effect, run })
+    const lines = view(steps, { trace }, 50, false).trimEnd().split('\n')
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(50)
+    expect(lines[1]).toMatch(/^failed +tool_listed +The server/)
+    const column = lines[1]?.indexOf('The server') ?? 0
+    expect(
+      lines
+        .slice(1, -1)
+        .map((line) => line.slice(column))
+        .join(' '),
+    ).toBe(detail)
+    expect(lines.slice(2, -1).every((line) => line.startsWith(' '.repeat(column)))).toBe(true)
+    expect(lines.at(-1)).toMatch(/Short\.$/)
+  })
+
   it('says so when a list is empty', () => {
     expect(view(list, { things: [] }, 80, false)).toBe('No things.\n')
   })

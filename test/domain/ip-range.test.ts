@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { canonicalIp, ipAllowed, parseRange, rangesWithin } from '../../src/domain/ip-range.ts'
+import {
+  admittingRange,
+  canonicalIp,
+  ipAllowed,
+  parseRange,
+  rangesWithin,
+} from '../../src/domain/ip-range.ts'
 
 describe('R28: ipAllowed', () => {
   // Worked out by hand: 40 address × range pairs.
@@ -104,6 +110,28 @@ describe('R28: ipAllowed', () => {
       expect(ipAllowed([ip], ip)).toBe(true)
       expect(ipAllowed([ip], '10.9.9.9')).toBe(false)
     }
+  })
+})
+
+describe('admittingRange', () => {
+  it('R28: answers the first range that lets the address in, as it was written, and none for what is no address', () => {
+    const list = ['192.0.2.1', '10.0.0.0/8', '10.1.0.0/16', '2001:DB8::/32', 'broken']
+    const found = (ip: string | null) => admittingRange(list, ip)
+    expect(found('10.1.2.3')).toBe('10.0.0.0/8')
+    expect(found('::ffff:192.0.2.1')).toBe('192.0.2.1')
+    expect(found('2001:db8::7')).toBe('2001:DB8::/32')
+    expect([found('203.0.113.9'), found('x'), found(null)]).toEqual([undefined, undefined, undefined])
+  })
+
+  it('R28: there is one exactly where the list lets the address in', () => {
+    fc.assert(
+      fc.property(fc.array(pair(), { minLength: 1, maxLength: 4 }), (pairs) => {
+        const ranges = pairs.map(({ range }) => range)
+        for (const { text } of pairs)
+          expect(admittingRange(ranges, text) !== undefined).toBe(ipAllowed(ranges, text))
+      }),
+      { numRuns: 500 },
+    )
   })
 })
 

@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type ToolRules, toolAllowed, toolRulesSchema } from '../../src/domain/tool-rules.ts'
+import {
+  decidingRule,
+  listedTools,
+  type ToolRules,
+  toolAllowed,
+  toolRulesSchema,
+} from '../../src/domain/tool-rules.ts'
 
 describe('R16: toolAllowed', () => {
   const table: [string, ToolRules | null, string, string, boolean][] = [
@@ -72,6 +78,34 @@ describe('R16: toolAllowed', () => {
       const glob = `${piece.repeat(199 / piece.length)}b`
       expect(fastest({ deny: Array<string>(100).fill(glob) }, tool) / plain, glob).toBeLessThan(50)
     }
+  })
+})
+
+describe('decidingRule', () => {
+  const allow = ['a/b*', '*']
+  it.each<[string, ToolRules | null, string | null, string, ReturnType<typeof decidingRule>]>([
+    ['no rules', null, 's', 't', null],
+    ['rules that say nothing of the tool', { deny: ['other'] }, 's', 't', null],
+    ['the deny that names the tool', { allow, deny: ['x', 's/t*', 't'] }, 's', 'tt', { deny: 's/t*' }],
+    ['the first pattern of allow that names the tool', { allow }, 'a', 'bc', { allow, matched: 'a/b*' }],
+    ['an allow that does not name it', { allow: ['a/b'] }, 'a', 'c', { allow: ['a/b'], matched: null }],
+    ['a deny for any server where none was said', { deny: ['s/t'] }, null, 't', { deny: 's/t' }],
+    [
+      'no allow of a server where none was said',
+      { allow: ['s/t'] },
+      null,
+      't',
+      { allow: ['s/t'], matched: null },
+    ],
+  ])('answers %s', (_, rules, server, tool, rule) => {
+    expect(decidingRule(rules, server, tool)).toEqual(rule)
+  })
+})
+
+describe('listedTools', () => {
+  it('{} lets every tool through, else only its names are', () => {
+    expect(listedTools('{}')).toBeNull()
+    expect(listedTools('{"a":{},"b":{"x":1}}')).toEqual(new Set(['a', 'b']))
   })
 })
 

@@ -20,7 +20,7 @@ const files = readdirSync(new URL('../../tools', import.meta.url), { recursive: 
 )
 
 describe('the set of MCP tools', () => {
-  it('the default set is the fourteen tools of the design, in its order', () => {
+  it('the default set is the fifteen tools of the design, in its order', () => {
     expect(defaults.map(({ name }) => name)).toEqual([
       'create_token',
       'get_token',
@@ -30,6 +30,7 @@ describe('the set of MCP tools', () => {
       'revoke_token',
       'set_token_enabled',
       'validate_token',
+      'explain_access',
       'add_groups',
       'remove_groups',
       'list_groups',
@@ -90,7 +91,7 @@ describe.each(everything.map((operation) => [operation.name, operation] as const
     it('is named verb_noun, and its file the same', () => {
       expect(files).toContain(`${name}.ts`)
       expect(name).toMatch(
-        /^(create|get|list|update|delete|rotate|revoke|set|validate|add|remove|verify|copy|assign|unassign|generate|check)(_[a-z]+)+$/,
+        /^(create|get|list|update|delete|rotate|revoke|set|validate|add|remove|verify|copy|assign|unassign|generate|check|explain|simulate)(_[a-z]+)+$/,
       )
     })
 

@@ -1,6 +1,7 @@
 import type { AnyOperation } from '../../src/core/operation.ts'
 import { add_groups } from '../../tools/tokens/add_groups.ts'
 import { create_token } from '../../tools/tokens/create_token.ts'
+import { explain_access } from '../../tools/tokens/explain_access.ts'
 import { get_token } from '../../tools/tokens/get_token.ts'
 import { list_magic_tokens } from '../../tools/tokens/list_magic_tokens.ts'
 import { remove_groups } from '../../tools/tokens/remove_groups.ts'
@@ -198,6 +199,13 @@ export const rows: Row[] = [
       { token: 'x', tool: 'x'.repeat(201) },
     ],
   },
+  one(explain_access, false, { server: 'any' }, [
+    { token_id: 'x' },
+    { token_id: 'x', server: '' },
+    { token_id: 'x', server: ['y'] },
+    { token_id: 'x', server: 'y', tool: '' },
+    { token_id: 'x', server: 'y', ip: '1.2.3.4/8' },
+  ]),
   {
     ...one(add_groups, true, {}, [
       { token_id: 'x' },

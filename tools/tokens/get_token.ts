@@ -1,13 +1,11 @@
 import { z } from 'zod'
 import * as configs from '../../db/configs.ts'
 import type { TokenRow } from '../../db/schema.ts'
-import * as tokens from '../../db/tokens.ts'
 import { isSelf } from '../../src/core/actor.ts'
 import type { Context } from '../../src/core/context.ts'
-import { AppError, notFound } from '../../src/core/errors.ts'
 import { idOrName } from '../../src/core/fields.ts'
-import { idsOnly } from '../../src/core/found.ts'
 import { operation } from '../../src/core/operation.ts'
+import { findTokenNamed } from '../../src/core/token-state.ts'
 import { onlyUserKey, targetToken } from '../../src/core/user-keys.ts'
 import { showToken, tokenView } from '../../src/core/views/token.ts'
 import { showOneWidely, widely, wideToken } from '../../src/core/views/wide-token.ts'
@@ -29,19 +27,7 @@ export const get_token = operation({
   permitsSelf: (actor, input) => isSelf(actor, input.token_id),
   async run(ctx, input) {
     if (input.kind !== undefined) return ofUserKey(ctx, await targetToken(ctx, input))
-    const byId = await tokens.find(ctx.db, ctx.scope, input.token_id)
-    const found = byId
-      ? [byId]
-      : idsOnly(ctx)
-        ? []
-        : await tokens.findNamed(ctx.db, ctx.scope, input.token_id)
-    const [row, another] = found
-    if (row === undefined) throw notFound('token', input.token_id, 'list_magic_tokens shows ids and names.')
-    if (another !== undefined) {
-      throw new AppError('conflict', 'Several tokens have this name. Use the id from list_magic_tokens.', {
-        entity: 'token',
-      })
-    }
+    const row = await findTokenNamed(ctx, input.token_id)
     return { token: await showOneWidely(ctx, row, input.show) }
   },
 })

@@ -20,7 +20,7 @@ describe('guardrail policies', () => {
     const policy = {
       enabled: true,
       policy_name: 'Input Guardrail Policy',
-      additional_config: { pii_redaction: true, keywords: ['a', 'b'] },
+      additional_config: { pii_redaction: true, keywords: ['a', 'b'], patterns: ['c+'] },
       block: [...blockNames],
     }
     expect(guardrailPolicy.parse(policy)).toEqual(policy)

@@ -204,6 +204,31 @@ describe('a conversation over streamable HTTP', () => {
     expect(heard.failed).toEqual([])
   })
 
+  it('ends the stream of a call that is cancelled, which the server may leave open', async () => {
+    let gone = 0
+    const server = await upstream(
+      usual((_seen, response) => {
+        response.on('close', () => {
+          gone += 1
+        })
+        stream(response)
+        response.write(': here\n\n')
+      }),
+    )
+    const { initialize, heard, conduit } = await talk(server.url)
+    await initialize()
+    await conduit.send({ jsonrpc: '2.0', id: 7, method: 'tools/call', params: {} })
+    await conduit.send({ jsonrpc: '2.0', id: 8, method: 'tools/call', params: {} })
+    await expect.poll(() => server.seen.length).toBe(3)
+    await conduit.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 7 } })
+    await expect.poll(() => gone).toBe(1)
+    expect(server.seen.at(-1)?.message.params).toEqual({ requestId: 7 })
+    await new Promise((done) => setTimeout(done, 50))
+    expect(gone).toBe(1)
+    expect(heard.failed).toEqual([])
+    await conduit.close()
+  })
+
   it('ends everything when it is closed, and says nothing more', async () => {
     let gone = 0
     const server = await upstream(
@@ -272,14 +297,17 @@ describe('a conversation over streamable HTTP', () => {
       await conduit.close()
     })
 
-    it.each([405, 404, 400, 401])('is left alone where it is answered %i', async (status) => {
-      const server = await upstream(usual((_seen, response) => response.writeHead(status).end()))
-      const { initialize, conduit, heard } = await talk(server.url)
-      await initialize()
-      conduit.listen()
-      await new Promise((done) => setTimeout(done, 1_300))
-      expect(server.seen.filter(({ method }) => method === 'GET')).toHaveLength(1)
-      expect(heard.closed).toEqual([])
+    it('is left alone where it is refused, which ends nothing', async () => {
+      const leftAlone = async (status: number) => {
+        const server = await upstream(usual((_seen, response) => response.writeHead(status).end()))
+        const { initialize, conduit, heard } = await talk(server.url)
+        await initialize()
+        conduit.listen()
+        await new Promise((done) => setTimeout(done, 1_300))
+        expect(server.seen.filter(({ method }) => method === 'GET')).toHaveLength(1)
+        expect(heard).toMatchObject({ failed: [], closed: [] })
+      }
+      await Promise.all([405, 404, 400, 401, 302].map(leftAlone))
     })
 
     it('is asked for again while the upstream says that it is not ready', async () => {

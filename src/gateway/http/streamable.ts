@@ -1,4 +1,4 @@
-import type { JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type { JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
 import { type Hears, UpstreamFault } from '../conduit.ts'
 import { ask } from './asking.ts'
 import { listenTo } from './background.ts'
@@ -59,26 +59,41 @@ export function makeStreamable(site: Site, options: StreamableOptions, hears: He
     },
   }
 
+  const abort = (id: RequestId) => {
+    waiting.delete(id)
+    running.get(id)?.()
+    running.delete(id)
+  }
+
   return {
     async send(message) {
       if (over !== undefined) throw over
-      if (isRequest(message)) ask(line, message, options.fallBack)
-      else await tell(line, message)
+      if (isRequest(message)) return ask(line, message, options.fallBack)
+      const cancelled = cancelledBy(message)
+      try {
+        await tell(line, message)
+      } finally {
+        // Most servers leave the stream of a request that was cancelled open, and say nothing more on it.
+        if (cancelled !== undefined) abort(cancelled)
+      }
     },
     listen() {
       if (over === undefined) stopListening ??= listenTo(line)
     },
-    abort(id) {
-      waiting.delete(id)
-      running.get(id)?.()
-      running.delete(id)
-    },
+    abort,
     async close() {
       if (over !== undefined) return
       letGo(new UpstreamFault('session_ended', 'The conversation was closed.'))
       if (session.held()) await farewell(line)
     },
   }
+}
+
+/** The request of ours that a message takes back. */
+function cancelledBy(message: JSONRPCMessage): RequestId | undefined {
+  if (!('method' in message) || message.method !== 'notifications/cancelled') return undefined
+  const id = message.params?.['requestId']
+  return typeof id === 'string' || typeof id === 'number' ? id : undefined
 }
 
 /** Tells the upstream that its session is not needed any more, and does not insist. */

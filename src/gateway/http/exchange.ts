@@ -49,6 +49,11 @@ export function exchange(site: Site, asked: Asked, hears: ExchangeHears): () => 
     hears.over(fault)
   }
 
+  // An error is dear to make, and each connection ends in the end.
+  const broken = (why: string) => {
+    if (!settled) settle(new UpstreamFault('unreachable', why))
+  }
+
   const guarded = (work: () => void) => {
     if (settled) return
     try {
@@ -80,9 +85,7 @@ export function exchange(site: Site, asked: Asked, hears: ExchangeHears): () => 
         }),
       )
       response.on('error', (error) => settle(faultOf(error)))
-      response.on('close', () =>
-        settle(new UpstreamFault('unreachable', 'The connection ended within the answer.')),
-      )
+      response.on('close', () => broken('The connection ended within the answer.'))
     })
 
   const start = (retried: boolean) => {
@@ -100,7 +103,7 @@ export function exchange(site: Site, asked: Asked, hears: ExchangeHears): () => 
       settle(faultOf(error))
     })
     sent.on('close', () => {
-      if (request === sent && !answered) settle(new UpstreamFault('unreachable', 'The connection ended.'))
+      if (request === sent && !answered) broken('The connection ended.')
     })
     sent.end(body)
   }

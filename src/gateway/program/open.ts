@@ -5,6 +5,7 @@ import { type Conduit, type Hears, type OpenConduit, UpstreamFault } from '../co
 import { environmentOf } from './environment.ts'
 import { makeLines } from './lines.ts'
 import { makeOutput } from './output.ts'
+import { readPaced } from './pace.ts'
 import { type Budget, makeSaid, type Said } from './said.ts'
 import { startTree, type Tree } from './tree.ts'
 
@@ -30,17 +31,23 @@ export interface ProgramOptions {
 
 /** What may wait to be read by a program. */
 const queueLimit = 16 * 1024 * 1024
-/** How long what a program said last may take to arrive after its end, and its end after that of its streams, ms. */
+/** What of a program's standard error is read in a second; a flood slows down whoever makes it. */
+const stderrBytes = 2 * 1024 * 1024
+/** How long what a program said last may take to arrive after its end, ms. */
 const lastWordsMs = 250
+/** How long a program may stay that has closed one of its streams; most are ending, and how says more, ms. */
+const halfMs = 1_000
 
 /** Opens conversations with a program: each has a process of its own. */
 export function openProgram(target: ProgramTarget, options: ProgramOptions): OpenConduit {
   return async (hears) => {
     if (!options.allowed)
       throw new UpstreamFault('commands_off', 'It is a program, and --allow-commands was not given.')
-    const tree = await startTree(target, environmentOf(options.inherited, target.env))
+    const { inherited, log, budget } = options
+    const said = makeSaid(log, target.slug, target.env, budget)
+    const tree = await startTree(target, environmentOf(inherited, target.env))
     options.started?.(tree)
-    return converse(tree, hears, makeSaid(options.log, target.slug, target.env, options.budget), options.log)
+    return converse(tree, hears, said, log)
   }
 }
 
@@ -64,7 +71,7 @@ function converse(tree: Tree, hears: Hears, said: Said, log: Logger): Conduit {
     }
   }
 
-  const ends = (what: string) => setTimeout(() => finish(crashed(what)), lastWordsMs).unref()
+  const ends = (what: string) => setTimeout(() => finish(crashed(what)), halfMs).unref()
 
   const read = makeOutput({
     message: (message) => guarded(() => over ?? hears.message(message as JSONRPCMessage)),
@@ -74,8 +81,8 @@ function converse(tree: Tree, hears: Hears, said: Said, log: Logger): Conduit {
       finish(fault)
     },
   })
-  stdout.on('data', (chunk: Buffer) => over ?? read(chunk))
-  stderr.on('data', makeLines({ line: said.error, tooLong: said.error }, said.longest))
+  readPaced(stdout, (chunk) => over ?? read(chunk))
+  readPaced(stderr, makeLines({ line: said.error, tooLong: said.error }, said.longest), stderrBytes)
   // A write to a program that is gone fails here, and its end is told by what follows.
   stdin.on('error', () => ends('It closed its input.'))
   stdout.on('error', () => ends('Its output broke off.'))

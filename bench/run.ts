@@ -10,8 +10,10 @@ import { notes } from './lib/notes.ts'
 import { checkPeers } from './lib/peers.ts'
 import { printTable, writeResults } from './lib/report.ts'
 import { product } from './product.ts'
+import { gateway } from './rows/gateway.ts'
 import { growth } from './rows/growth.ts'
 import { http } from './rows/http.ts'
+import { idle } from './rows/idle.ts'
 import { mcp } from './rows/mcp.ts'
 import { peers } from './rows/peers.ts'
 import { revoke } from './rows/revoke.ts'
@@ -20,7 +22,7 @@ import { verify } from './rows/verify.ts'
 import { write } from './rows/write.ts'
 import { standIn } from './stand-in.ts'
 
-const all: Row[] = [verify, http, peers, mcp, write, growth, start, revoke]
+const all: Row[] = [verify, http, peers, mcp, write, growth, start, revoke, gateway, idle]
 const sizes = [1_000, 100_000, 1_000_000]
 const whole: Plan = { rounds: 5, warmupMs: 700, durationMs: 2_500, sizes, spawns: 15, revocations: 1_000 }
 const quick: Plan = {

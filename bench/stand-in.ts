@@ -32,8 +32,12 @@ export const standIn: Subject = {
     const port = await child.call<number>('start', { dir })
     return { url: `http://127.0.0.1:${port}`, port, pid: child.pid, key: '', stop: child.stop }
   },
+  startGateway: async () => {
+    throw new Error('a stand-in has no gateway')
+  },
   stdioCommand: () => ({ command: process.execPath, args: [join(buildDir, 'bare-stdio.js')], env: {} }),
   validateTarget: lookupTarget,
   introspectTarget: lookupTarget,
+  forwardTarget: lookupTarget,
   mcpTarget: async (server, secrets) => lookupTarget(server, secrets),
 }

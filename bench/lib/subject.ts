@@ -37,11 +37,15 @@ export interface Subject {
   seedTokens(dataDir: string, count: number): Promise<string[]>
   openProduct(dataDir: string, databaseUrl?: string): Promise<OpenProduct>
   startServer(dataDir: string, databaseUrl?: string): Promise<RunningServer>
+  /** The product's gateway in front of one server, with a token that opens it as `key`; `path` is the server's. */
+  startGateway(dataDir: string, upstreamUrl: string): Promise<RunningServer & { path: string }>
   stdioCommand(dataDir: string): Command
   /** `POST /v1/validate_token`. */
   validateTarget(server: RunningServer, secrets: string[]): Target
-  /** RFC 7662 introspection, or undefined while there is none. */
-  introspectTarget(server: RunningServer, secrets: string[]): Target | undefined
+  /** RFC 7662 introspection. */
+  introspectTarget(server: RunningServer, secrets: string[]): Target
+  /** Forward-auth of one secret, as a proxy asks it. */
+  forwardTarget(server: RunningServer, secrets: string[]): Target
   /** `tools/call validate_token` in a session that this opens. */
   mcpTarget(server: RunningServer, secrets: string[]): Promise<Target>
 }

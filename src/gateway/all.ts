@@ -1,4 +1,5 @@
 import type { Entry } from '../core/entries.ts'
+import { newRedactions } from '../domain/guardrails/redactions.ts'
 import { rpc } from '../http/rpc.ts'
 import { asFault, failure } from './faults.ts'
 import type { Link, Party } from './link.ts'
@@ -58,7 +59,7 @@ async function items(
     const answer = screenedAnswer(
       entry,
       await asked(link, method, cursor === undefined ? {} : { cursor }),
-      undefined,
+      newRedactions(),
     )
     if (!('result' in answer)) break
     const result = visible(method, answer.result, entry, call.token.candidate?.tool_rules ?? null)

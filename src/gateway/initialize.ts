@@ -1,6 +1,7 @@
 import { LATEST_PROTOCOL_VERSION, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js'
 import type { Entry } from '../core/entries.ts'
 import { AppError } from '../core/errors.ts'
+import { newRedactions } from '../domain/guardrails/redactions.ts'
 import type { Judged } from '../http/judged.ts'
 import { answerWith } from './exchange.ts'
 import { asFault, faultAnswer } from './faults.ts'
@@ -39,7 +40,7 @@ async function serverWords(
   try {
     const link = await linkOf(gate, gate.sessionsOn ? session : undefined, entry, session.tokenId)
     const result = adapted(link.about, entry, message)
-    return screenedAnswer(entry, { jsonrpc: '2.0', id: message.id, result }, undefined)
+    return screenedAnswer(entry, { jsonrpc: '2.0', id: message.id, result }, newRedactions())
   } catch (error) {
     if (error instanceof InitializeRefused) return { ...error.answer, id: message.id }
     return faultAnswer(message.id, slug, asFault(error))

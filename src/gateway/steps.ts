@@ -6,7 +6,7 @@ import { admit } from './admit.ts'
 import { type Aim, aimOf } from './aim.ts'
 import { answerForAll } from './all.ts'
 import { answerWith, type Exchange, openExchange } from './exchange.ts'
-import { asFault, failure, faultAnswer, refusedCode, unknownMethod } from './faults.ts'
+import { asFault, faultAnswer, unknownMethod } from './faults.ts'
 import type { Gate, Session, Visit } from './gate.ts'
 import { initialize } from './initialize.ts'
 import { InitializeRefused } from './link.ts'
@@ -22,7 +22,7 @@ import {
 import { outerResult } from './naming.ts'
 import { linkOf } from './open-links.ts'
 import { headersOf, wantsStream } from './request.ts'
-import { screenedAnswer, screenIn } from './screening.ts'
+import { blockedAnswer, screenedAnswer, screenIn } from './screening.ts'
 import { sessionOf, tell } from './session.ts'
 import { listed, visible } from './subjects.ts'
 
@@ -104,8 +104,7 @@ async function forward(call: Call, { subject, inner }: Aim, server: string): Pro
   const ruled = token.candidate?.tool_rules != null || entry.tools !== null
   if (subject === undefined && ruled) return exchange.answer(unknownMethod(message.id))
   const screened = screenIn(entry, inner)
-  if ('blocked' in screened)
-    return exchange.answer(failure(message.id, refusedCode, 'Blocked by a guardrail', screened.blocked))
+  if ('blocked' in screened) return exchange.answer(blockedAnswer(message.id, screened.blocked))
   const conversation = session?.conversation ?? makeLone()
   try {
     const link = await linkOf(gate, session, entry, token.token.id)

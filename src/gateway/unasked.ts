@@ -1,10 +1,9 @@
 import type { Entry } from '../core/entries.ts'
-import { failure, refusedCode } from './faults.ts'
 import type { Session } from './gate.ts'
 import type { Link } from './link.ts'
 import type { RpcAnswer, RpcMessage } from './message.ts'
 import { outerName } from './naming.ts'
-import { screenIn, screenOut } from './screening.ts'
+import { blockedAnswer, screenIn, screenOut } from './screening.ts'
 
 /** What a client is told of a message no call of its asked for; undefined = nothing. */
 export function toClient(session: Session, link: Link, message: RpcMessage): RpcMessage | undefined {
@@ -21,9 +20,7 @@ export function toClient(session: Session, link: Link, message: RpcMessage): Rpc
 export function toServer(session: Session, link: Link, answer: RpcAnswer): RpcAnswer {
   const entry = entryOf(session, link)
   const screened = entry === undefined ? { message: answer } : screenIn(entry, answer)
-  return 'blocked' in screened
-    ? failure(answer.id, refusedCode, 'Blocked by a guardrail', screened.blocked)
-    : screened.message
+  return 'blocked' in screened ? blockedAnswer(answer.id, screened.blocked) : screened.message
 }
 
 function entryOf({ links }: Session, { slug }: Link): Entry | undefined {

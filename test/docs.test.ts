@@ -16,6 +16,7 @@ interface Page {
 
 const pages: Page[] = [
   { name: 'enkrypt' },
+  { name: 'gateway', prepare: withServer },
   { name: 'gassapi', prepare: withCommand },
   { name: 'mctx' },
   { name: 'metorial' },
@@ -29,6 +30,15 @@ async function withCommand(_: Running, folder: string): Promise<Record<string, s
   const text = `#!/bin/sh\nexec '${process.execPath}' --import '${import.meta.resolve('tsx')}' '${main}' "$@"\n`
   writeFileSync(join(bin, 'tokenwright'), text, { mode: 0o755 })
   return { PATH: `${bin}:${process.env['PATH'] ?? ''}` }
+}
+
+/** A published MCP server that the page puts behind the gateway. */
+async function withServer(): Promise<Record<string, string>> {
+  const url = new URL(
+    '../node_modules/@modelcontextprotocol/server-everything/dist/index.js',
+    import.meta.url,
+  )
+  return { EVERYTHING: fileURLToPath(url) }
 }
 
 const mark = '--- block'
@@ -62,7 +72,7 @@ describe.each(pages)('docs/$name.md', ({ name, prepare }) => {
   let running: Running
   const folder = mkdtempSync(join(tmpdir(), 'tokenwright-docs-'))
   beforeAll(async () => {
-    running = await openServing(database('sqlite'))
+    running = await openServing(database('sqlite'), { allowCommands: true })
   })
   afterAll(async () => {
     await running.close()

@@ -11,15 +11,16 @@ export interface Tree {
   readonly exited: Promise<string>
   /** Nothing of it is left. */
   readonly gone: Promise<void>
-  /** Asks it to end, and soon makes it; answers `gone`. */
+  /** Asks it to end, and soon makes it; answers once nothing more can be done. */
   end(): Promise<void>
   /** Ends it at once and without a word. */
   kill(): void
 }
 
-/** How long a program has to end by itself once its input ends, and once it is told to, ms. */
-const inputMs = 250
+/** How long a program has to end by itself once its input ends, once it is told to, and once it is made to, ms. */
+const inputMs = 200
 const graceMs = 2_000
+const killedMs = 600
 /** How often the group of processes is looked at while it ends, ms. */
 const lookMs = 20
 
@@ -67,6 +68,10 @@ function makeTree(child: ChildProcessWithoutNullStreams, pid: number): Tree {
   const exited = new Promise<string>((resolve) => {
     child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`))
   })
+  let left = () => {}
+  const gone = new Promise<void>((resolve) => {
+    left = resolve
+  })
   let over = false
   let ending: Promise<void> | undefined
 
@@ -92,11 +97,14 @@ function makeTree(child: ChildProcessWithoutNullStreams, pid: number): Tree {
       signal('SIGTERM')
       if (!(await leaves(graceMs))) {
         signal('SIGKILL')
-        await leaves(inputMs)
+        await leaves(killedMs)
       }
     }
     // From here on the number may be another's.
     over = true
+    // What not even SIGKILL ends keeps its place until it does.
+    if (child.exitCode !== null || child.signalCode !== null) left()
+    else void exited.then(left)
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy()
   }
 
@@ -104,6 +112,6 @@ function makeTree(child: ChildProcessWithoutNullStreams, pid: number): Tree {
     ending ??= end()
     return ending
   }
-  const gone = exited.then(ended)
+  void exited.then(ended)
   return { child, exited, gone, end: ended, kill: () => void signal('SIGKILL') }
 }

@@ -190,6 +190,20 @@ describe('an upstream that refuses', () => {
     }
   })
 
+  it('the credentials stored for it is told so, whatever else it says', async () => {
+    const error = { code: -32001, message: 'who are you' }
+    for (const status of [401, 403]) {
+      const server = await upstream((seen, response) =>
+        json(response, { jsonrpc: '2.0', id: seen.message.id, error }, status),
+      )
+      expect(await fate(await talk(server.url))).toMatchObject({
+        problem: 'unauthorized',
+        told: 1,
+        messages: 0,
+      })
+    }
+  })
+
   it('with an error for nobody, or for another, fails the request', async () => {
     for (const id of [null, 'server-error', 99]) {
       const server = await upstream((_seen, response) =>
@@ -516,39 +530,28 @@ describe('an upstream that closes connections which are kept open', () => {
     }
   })
 
-  it('is asked a second time at most', async () => {
+  it('is asked a second time at most, however many of them are kept', async () => {
     const own = makeAgents()
-    let connections = 0
-    const server = createTcp((socket) => {
-      connections += 1
-      socket.on('error', () => {})
-      if (connections > 1) return void socket.once('data', () => socket.resetAndDestroy())
-      socket.once('data', () => {
-        const body = JSON.stringify(result(1))
-        socket.write(`${head}content-length: ${body.length}\r\n\r\n${body}`)
-        socket.on('data', () => socket.resetAndDestroy())
-      })
-    }).listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as { port: number }
-    const { ask } = await talk(`http://127.0.0.1:${port}/mcp`, { agents: own })
-    expect(await ask('ping')).toEqual(result(1))
+    const server = await closing((socket) => socket.resetAndDestroy())
+    const { ask } = await talk(server.url, { agents: own })
+    await Promise.all([1, 2, 3].map(() => ask('ping')))
     expect(await ask('tools/list')).toMatchObject({ problem: 'unreachable' })
-    expect(connections).toBe(2)
+    expect(server.came).toEqual(['ping', 'ping', 'ping', 'tools/list', 'tools/list'])
     own.close()
     server.close()
   })
 
-  it('loses no call to its closing in the usual case, because idle connections are left before', async () => {
-    const own = makeAgents()
-    const server = await upstream((seen, response) => json(response, result(seen.message.id)))
-    ;(server.server as import('node:http').Server).keepAliveTimeout = 1_200
+  it('is left before it does so, announced or not, and a call in the meantime is lost to nothing', async () => {
+    const own = makeAgents({ idleMs: 200 })
+    const server = await closing((socket) => socket.resetAndDestroy())
     const { ask } = await talk(server.url, { agents: own })
-    for (const wait of [0, 150, 300, 1_150, 1_250]) {
-      await new Promise((done) => setTimeout(done, wait))
+    for (let n = 0; n < 3; n++) {
       expect(await ask('tools/call')).toHaveProperty('result')
+      await new Promise((done) => setTimeout(done, 350))
     }
+    expect(server.came).toHaveLength(3)
     own.close()
+    server.close()
   })
 })
 

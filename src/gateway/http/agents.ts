@@ -9,19 +9,17 @@ export interface Agents {
   close(): void
 }
 
-/** Look-up, TCP and TLS together. */
-const connectTimeoutMs = 5_000
-/** Shorter than the 5 s after which many servers close an idle connection without announcing it. */
-const idleMs = 4_000
+export interface AgentOptions {
+  /** Certificates to trust instead of those Node brings along. */
+  ca?: string
+  /** How long look-up, TCP and TLS may take together. */
+  connectMs?: number
+  /** How long a connection is kept without use; by default shorter than the 5 s after which many servers close one. */
+  idleMs?: number
+}
 
 /** Makes the agents all conduits of a process share; a connection that does not come about in time ends in `timeout`. */
-export function makeAgents({
-  ca,
-  connectMs = connectTimeoutMs,
-}: {
-  ca?: string
-  connectMs?: number
-} = {}): Agents {
+export function makeAgents({ ca, connectMs = 5_000, idleMs = 4_000 }: AgentOptions = {}): Agents {
   const options = { keepAlive: true, scheduling: 'lifo', maxFreeSockets: 256, timeout: idleMs } as const
   const http = new HttpAgent(options)
   const https = new HttpsAgent({ ...options, ...(ca === undefined ? {} : { ca }) })

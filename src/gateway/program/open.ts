@@ -29,6 +29,7 @@ export interface ProgramOptions {
   started?(tree: Tree): void
 }
 
+const lineEnd = Buffer.from('\n')
 /** What may wait to be read by a program. */
 const queueLimit = 16 * 1024 * 1024
 /** What of a program's standard error is read in a second; a flood slows down whoever makes it. */
@@ -82,7 +83,10 @@ function converse(tree: Tree, hears: Hears, said: Said, log: Logger): Conduit {
     },
   })
   readPaced(stdout, (chunk) => over ?? read(chunk))
-  readPaced(stderr, makeLines({ line: said.error, tooLong: said.error }, said.longest), stderrBytes)
+  const complain = makeLines({ line: said.error, tooLong: said.error }, said.longest)
+  readPaced(stderr, complain, stderrBytes)
+  // The last words of a crash often end without a line end.
+  stderr.once('end', () => complain(lineEnd))
   // A write to a program that is gone fails here, and its end is told by what follows.
   stdin.on('error', () => ends('It closed its input.'))
   stdout.on('error', () => ends('Its output broke off.'))

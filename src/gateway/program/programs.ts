@@ -3,6 +3,7 @@ import type { Logger } from '../../log.ts'
 import { type Hears, type OpenConduit, UpstreamFault } from '../conduit.ts'
 import { makeBackoff } from './backoff.ts'
 import { openProgram } from './open.ts'
+import { makePlaces } from './places.ts'
 import { type Budget, makeBudget } from './said.ts'
 import type { Tree } from './tree.ts'
 
@@ -14,7 +15,7 @@ export interface ProgramsOptions {
   allowed: boolean
   /** The variables of ours a program gets. */
   inherited: Readonly<Record<string, string>>
-  /** Processes at once, over all servers. */
+  /** Processes at once, over all servers; one server gets three quarters of them at most, so that others get some. */
   most?: number
 }
 
@@ -31,6 +32,8 @@ const mostBudgets = 1_000
 /** Starts programs within limits: so many at once, and ever more slowly what does not stay up. */
 export function makePrograms({ log, allowed, inherited, most = 32 }: ProgramsOptions): Programs {
   const trees = new Set<Tree>()
+  const opening = new Set<Promise<unknown>>()
+  const places = makePlaces(most)
   const budgets = new Map<string, Budget>()
   const backoff = makeBackoff(() => performance.now())
   let closed = false
@@ -47,16 +50,19 @@ export function makePrograms({ log, allowed, inherited, most = 32 }: ProgramsOpt
     return known
   }
 
-  function refuse(slug: string, runs: ProgramRuns): void {
+  /** Answers what frees the place again. */
+  function admit(slug: string, runs: ProgramRuns): () => void {
     if (closed) throw new UpstreamFault('busy', 'No program is started any more.')
     const wait = backoff.wait(slug, runs)
     if (wait > 0)
       throw new UpstreamFault('crashed', `It ended soon after its start; it may start again in ${wait} ms.`)
-    if (trees.size >= most) throw new UpstreamFault('busy', `All ${most} places for programs are taken.`)
+    return places.take(slug)
   }
 
   async function open(slug: string, runs: ProgramRuns, hears: Hears) {
     const began = performance.now()
+    // Taken before anything is awaited: those who come at the same moment are counted too.
+    const free = allowed ? admit(slug, runs) : () => {}
     const crashed = ({ message }: { message: string }) => {
       const wait = backoff.crashed(slug, runs, performance.now() - began)
       if (!closed) log.warn({ server: slug, reason: message, wait_ms: wait }, 'a program ended by itself')
@@ -66,7 +72,10 @@ export function makePrograms({ log, allowed, inherited, most = 32 }: ProgramsOpt
       const about = { server: slug, pid: tree.child.pid }
       log.info(about, 'a program was started')
       void tree.exited.then((how) => log.info({ ...about, how }, 'a program has ended'))
-      void tree.gone.then(() => trees.delete(tree))
+      void tree.gone.then(() => {
+        trees.delete(tree)
+        free()
+      })
     }
     const told = {
       ...hears,
@@ -79,6 +88,7 @@ export function makePrograms({ log, allowed, inherited, most = 32 }: ProgramsOpt
     try {
       return await openProgram({ ...runs, slug }, options)(told)
     } catch (error) {
+      free()
       if (error instanceof UpstreamFault && error.problem === 'crashed') crashed(error)
       throw error
     }
@@ -86,11 +96,13 @@ export function makePrograms({ log, allowed, inherited, most = 32 }: ProgramsOpt
 
   return {
     open: (slug, runs) => async (hears) => {
-      if (allowed) refuse(slug, runs)
-      return open(slug, runs, hears)
+      const opened = open(slug, runs, hears).finally(() => opening.delete(opened))
+      opening.add(opened)
+      return opened
     },
     async close() {
       closed = true
+      await Promise.allSettled(opening)
       await Promise.all([...trees].map((tree) => tree.end()))
       process.removeListener('exit', last)
     },

@@ -14,7 +14,7 @@ export interface Use {
 }
 
 /** Slots: 0 token id, 1 start of the window, 2 requests in a window, 3 uses at all. */
-const [id, start, requests, uses] = [0, 1, 2, 3].map((n) => slot(n)) as [never, never, never, never]
+const [id, start, requests, uses] = [slot(0), slot(1), slot(2), slot(3)]
 const int = (value: never) => sql<number>`cast(${value} as bigint)`
 
 const later = sql<boolean>`excluded.window_start > token_limits.window_start`

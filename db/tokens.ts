@@ -1,7 +1,7 @@
 import { type Insertable, sql, type Updateable } from 'kysely'
 import type { Db } from './open.ts'
 import { countOf, type Page, rowsOf, textIn } from './page.ts'
-import { compiledInsert, compiledOnce, slot } from './prepare.ts'
+import { compiledInsert } from './prepare.ts'
 import { inReach } from './reach.ts'
 import type { NewToken, Schema, TokenRow, TokenTable } from './schema.ts'
 import { ownTokens, type Scope } from './scope.ts'
@@ -278,39 +278,4 @@ export async function countUserKeysIn(db: Db, scope: Scope, projects: readonly s
     .where(ownTokens(scope))
     .groupBy(['project_id', 'owner_id'])
     .execute()
-}
-
-/** Slots: 0 token id, 1 time, 2 address, 3 count, 4 generation of the secret that was used. */
-const [id, at, ip, times, generation] = [slot(0), slot(1), slot(2), slot(3), slot(4)]
-
-const recordUseOf = (secret: 'current' | 'previous') =>
-  compiledOnce((db) =>
-    db
-      .updateTable('tokens')
-      .set((is) => ({
-        use_count: is('use_count', '+', times),
-        last_used_ip: sql<string>`case when last_used_at is null or last_used_at <= ${at} then ${ip} else last_used_ip end`,
-        last_used_at: sql<string>`case when last_used_at is null or last_used_at < ${at} then ${at} else last_used_at end`,
-        ...(secret === 'previous'
-          ? {
-              // A later rotation has put another predecessor there, which was not used.
-              previous_used_at: sql<string>`case when generation = ${generation} then ${at} else previous_used_at end`,
-            }
-          : {
-              secret_used_at: sql<string>`case when generation = ${generation} then coalesce(secret_used_at, ${at}) else secret_used_at end`,
-            }),
-      }))
-      .where('id', '=', id),
-  )
-
-const recordCurrent = recordUseOf('current')
-const recordPrevious = recordUseOf('previous')
-
-/** Adds to the use of a token; times only move forward. */
-export async function recordUse(
-  db: Db,
-  use: { id: string; at: string; ip: string | null; count: number; generation: number; previous: boolean },
-): Promise<void> {
-  const record = use.previous ? recordPrevious : recordCurrent
-  await record(db, [use.id, use.at, use.ip, use.count, use.generation])
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import * as reach from '../../db/reach.ts'
 import { toolRulesSchema } from '../domain/tool-rules.ts'
+import { limitColumns, type UseLimits, useLimitsSchema } from '../domain/use-limits.ts'
 import type { Context } from './context.ts'
 import { idList } from './fields.ts'
 import { refuseFurther, refuseOutside } from './limits.ts'
@@ -16,6 +17,10 @@ function accessOf(ids: (kind: 'group' | 'server', what: string) => z.ZodArray<z.
         .nullable()
         .optional()
         .describe('Globs on server/tool: {allow, deny}; deny wins.'),
+      limits: useLimitsSchema
+        .nullable()
+        .optional()
+        .describe('Requests per window, uses at all (max_uses); null = none.'),
     })
     .refine(({ all_servers, servers, groups }) => !(all_servers === true && (servers ?? groups)), {
       message: 'give all_servers or an explicit set of servers and groups, not both',
@@ -34,12 +39,15 @@ export const anyIds = z.array(z.string().min(1))
 export const anyAccess = accessOf(() => anyIds)
 
 /** The columns of `tokens` that an access sets. */
-export function accessColumns(asked: Access): { all_servers?: number; tool_rules?: string | null } {
-  const rules = asked.tool_rules
+export function accessColumns(
+  asked: Access,
+): Partial<UseLimits> & { all_servers?: number; tool_rules?: string | null } {
+  const { tool_rules: rules, limits } = asked
   return {
     ...(asked.all_servers === true ? { all_servers: 1 } : {}),
     ...(asked.all_servers === false || asked.servers || asked.groups ? { all_servers: 0 } : {}),
     ...(rules === undefined ? {} : { tool_rules: rules === null ? null : JSON.stringify(rules) }),
+    ...(limits === undefined ? {} : limitColumns(limits)),
   }
 }
 

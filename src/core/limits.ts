@@ -12,6 +12,7 @@ import {
   permanentRefused,
 } from '../domain/lifetime.ts'
 import { rulesWithin, type ToolRules } from '../domain/tool-rules.ts'
+import { type AskedLimits, limitsOf, limitsWithin } from '../domain/use-limits.ts'
 import { may } from './actor.ts'
 import type { Context } from './context.ts'
 import { AppError } from './errors.ts'
@@ -84,10 +85,26 @@ export async function grantRules(
   return asked
 }
 
-async function ownRules({ actor, db }: Context): Promise<ToolRules | null> {
-  if (actor.kind !== 'user_key') return null
-  const own = await tokens.find(db, { token_id: actor.id }, actor.id)
-  return rulesOf(own?.tool_rules ?? null)
+async function ownRules(ctx: Context): Promise<ToolRules | null> {
+  return rulesOf((await ownKey(ctx))?.tool_rules ?? null)
+}
+
+async function ownKey({ actor, db }: Context): Promise<TokenRow | undefined> {
+  return actor.kind === 'user_key' ? tokens.find(db, { token_id: actor.id }, actor.id) : undefined
+}
+
+/** The limits a caller gives: a user key's own are the default, also for what it says nothing of, and none are wider. */
+export async function grantLimits(
+  ctx: Context,
+  asked: AskedLimits | null | undefined,
+): Promise<AskedLimits | null | undefined> {
+  const key = await ownKey(ctx)
+  const own = key === undefined ? null : limitsOf(key)
+  if (own === null) return asked
+  const granted = { ...own, ...asked }
+  if (!limitsWithin(granted, own))
+    throw beyond('limits must not allow more than those of your own credential')
+  return granted
 }
 
 function rulesOf(text: string | null): ToolRules | null {
@@ -141,6 +158,9 @@ export async function refuseWider(ctx: Context, token: TokenRow): Promise<void> 
   if (actor.kind !== 'user_key') return
   if (!rulesWithin(rulesOf(token.tool_rules), await ownRules(ctx)))
     throw beyond('this token may call tools that your own credential may not')
+  const own = await ownKey(ctx)
+  if (own !== undefined && !limitsWithin(limitsOf(token), limitsOf(own)))
+    throw beyond('this token may be used more often than your own credential')
   const servers = (await reach.serversOf(ctx.db, [token.id])).get(token.id) ?? []
   const groups = (await reach.groupsOf(ctx.db, [token.id])).get(token.id) ?? []
   await refuseFurther(ctx, {

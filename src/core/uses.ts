@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import * as audit from '../../db/audit.ts'
 import type { FoundToken, Lookups } from '../../db/lookup.ts'
 import type { Store } from '../../db/open.ts'
-import * as tokens from '../../db/tokens.ts'
+import * as stored from '../../db/uses.ts'
 import type { Tallies } from './tallies.ts'
 
 interface Use {
@@ -11,7 +11,7 @@ interface Use {
   previous: boolean
 }
 
-type Pending = Use & { id: string; generation: number; count: number }
+type Pending = Use & { id: string; generation: number; first_at: string; count: number }
 
 /** Remembers that tokens were used, beside the path of validation. */
 export interface Uses {
@@ -38,8 +38,8 @@ export function makeUses(
   onError: (error: unknown) => void,
 ): Uses {
   let pending = new Map<string, Pending>()
-  /** Secrets whose first use is on its way to the store, by generation. */
-  const firsts = new Map<string, number>()
+  /** Secrets whose first use is on its way to the store. */
+  const firsts = new Set<string>()
   let writing: Promise<void> = Promise.resolve()
 
   function write(batch: Pending[]): Promise<void> {
@@ -58,15 +58,16 @@ export function makeUses(
       await store.write(async (db) => {
         // As every writer: refuses a newer schema, and two nodes cannot deadlock over the rows.
         await audit.takeHead(db, store.engine)
-        for (const use of some) await tokens.recordUse(db, use)
+        for (const use of some) await stored.record(db, use)
       })
     } catch (error) {
       onError(error)
-      for (const use of some) add(keyOf(use.id, use.previous), use)
+      for (const use of some) add(use)
     }
   }
 
-  function add(key: string, use: Pending): void {
+  function add(use: Pending): void {
+    const key = keyOf(use)
     const known = pending.get(key)
     if (known === undefined) {
       // Bounded, so that a store that is down for hours costs counts and not memory.
@@ -74,10 +75,10 @@ export function makeUses(
       return
     }
     known.count += use.count
+    if (use.first_at < known.first_at) known.first_at = use.first_at
     if (known.at > use.at) return
     known.at = use.at
     known.ip = use.ip
-    known.generation = use.generation
   }
 
   function flush(): Promise<void> {
@@ -90,12 +91,13 @@ export function makeUses(
   return {
     note(token, { at, ip, previous }) {
       const { id, generation } = token
-      const key = keyOf(id, previous)
-      add(key, { id, generation, at, ip, previous, count: 1 })
+      const use = { id, generation, first_at: at, at, ip, previous, count: 1 }
+      const key = keyOf(use)
+      add(use)
       if (pending.size >= mostPending) void flush()
       const unseen = previous ? token.previous_used_at === null : token.secret_used_at === null
-      if (!unseen || firsts.get(key) === generation) return
-      firsts.set(key, generation)
+      if (!unseen || firsts.has(key)) return
+      firsts.add(key)
       const first = pending.get(key)
       if (first === undefined) return
       pending.delete(key)
@@ -114,7 +116,7 @@ export function makeUses(
   }
 }
 
-/** A token and its predecessor are counted apart. */
-function keyOf(id: string, previous: boolean): string {
-  return previous ? `${id} previous` : id
+/** Each secret of a token is counted apart. */
+function keyOf({ id, generation, previous }: Pick<Pending, 'id' | 'generation' | 'previous'>): string {
+  return `${id} ${generation}${previous ? ' previous' : ''}`
 }

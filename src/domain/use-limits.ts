@@ -1,3 +1,21 @@
+import { z } from 'zod'
+
+/** Limits as a caller gives them and is shown them; a member that is absent limits nothing. */
+export const useLimitsSchema = z
+  .strictObject({
+    requests: z.int().min(1).max(1_000_000).optional(),
+    per_seconds: z.int().min(1).max(86_400).optional(),
+    max_uses: z.int().min(1).max(1_000_000_000).optional(),
+  })
+  .refine(({ requests, per_seconds }) => (requests === undefined) === (per_seconds === undefined), {
+    message: 'give requests and per_seconds together',
+  })
+  .refine(({ requests, max_uses }) => requests !== undefined || max_uses !== undefined, {
+    message: 'give requests and per_seconds, or max_uses; null lifts all limits',
+  })
+
+export type AskedLimits = z.output<typeof useLimitsSchema>
+
 /** What a token may be used: so many requests in a window, so many uses ever; null = any number. */
 export interface UseLimits {
   limit_requests: number | null
@@ -32,6 +50,32 @@ export function isLimited({ limit_requests, max_uses }: UseLimits): boolean {
   return limit_requests !== null || max_uses !== null
 }
 
+/** Limits as columns. */
+export function limitColumns(asked: AskedLimits | null): UseLimits {
+  const { requests = null, per_seconds = null, max_uses = null } = asked ?? {}
+  return { limit_requests: requests, limit_seconds: per_seconds, max_uses }
+}
+
+/** Limits as they were asked for; null = none. */
+export function limitsOf(limits: UseLimits): AskedLimits | null {
+  const { limit_requests, limit_seconds, max_uses } = limits
+  if (!isLimited(limits)) return null
+  return {
+    ...(limit_requests === null || limit_seconds === null
+      ? {}
+      : { requests: limit_requests, per_seconds: limit_seconds }),
+    ...(max_uses === null ? {} : { max_uses }),
+  }
+}
+
+/** Whether `inner` surely lets nothing through that `outer` refuses: no more requests, in windows that are no shorter. */
+export function limitsWithin(inner: AskedLimits | null, outer: AskedLimits | null): boolean {
+  const { requests = Infinity, per_seconds = 0, max_uses = Infinity } = inner ?? {}
+  if (outer?.max_uses !== undefined && max_uses > outer.max_uses) return false
+  if (outer?.requests === undefined || outer.per_seconds === undefined) return true
+  return requests <= outer.requests && per_seconds >= outer.per_seconds
+}
+
 /** Start of the window a moment lies in, ms: windows are aligned, so that every node names the same ones. */
 export function windowStart(now: number, seconds: number): number {
   const length = seconds * 1_000
@@ -55,21 +99,34 @@ export function countedState(limits: UseLimits, counted: Counted, now: number): 
   return { ...stateOf(limits, counted, now), reached: false, retry_after: null }
 }
 
+/** What was counted, as it is at `now`. */
+export interface Usage {
+  /** Requests in the window that runs. */
+  window_count: number
+  /** ms; null = no window is limited. */
+  window_end: number | null
+  uses: number
+}
+
+export function usageOf({ limit_seconds }: UseLimits, counted: Counted | undefined, now: number): Usage {
+  const uses = counted?.uses ?? 0
+  if (limit_seconds === null) return { window_count: 0, window_end: null, uses }
+  const current = windowStart(now, limit_seconds)
+  const runs = counted !== undefined && counted.window_start >= current
+  // A window ahead of this clock is another node's, and it is the one that counts.
+  const start = runs ? windowStart(counted.window_start, limit_seconds) : current
+  return { window_count: runs ? counted.window_count : 0, window_end: start + limit_seconds * 1_000, uses }
+}
+
 function usesLeft({ max_uses }: UseLimits, counted: Counted | undefined): Quota | undefined {
   if (max_uses === null) return undefined
   return { limit: max_uses, remaining: Math.max(0, max_uses - (counted?.uses ?? 0)), reset: null }
 }
 
-function windowLeft(
-  { limit_requests, limit_seconds }: UseLimits,
-  counted: Counted | undefined,
-  now: number,
-): Quota | undefined {
-  if (limit_requests === null || limit_seconds === null) return undefined
-  const current = windowStart(now, limit_seconds)
-  const later = counted !== undefined && counted.window_start >= current
-  // A window ahead of this clock is another node's, and it is the one that counts.
-  const start = later ? windowStart(counted.window_start, limit_seconds) : current
-  const remaining = Math.max(0, limit_requests - (later ? counted.window_count : 0))
-  return { limit: limit_requests, remaining, reset: Math.ceil((start + limit_seconds * 1_000 - now) / 1_000) }
+function windowLeft(limits: UseLimits, counted: Counted | undefined, now: number): Quota | undefined {
+  const { limit_requests } = limits
+  const { window_count, window_end } = usageOf(limits, counted, now)
+  if (limit_requests === null || window_end === null) return undefined
+  const remaining = Math.max(0, limit_requests - window_count)
+  return { limit: limit_requests, remaining, reset: Math.ceil((window_end - now) / 1_000) }
 }

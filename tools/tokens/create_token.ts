@@ -18,6 +18,7 @@ import {
 import {
   grantAddresses,
   grantExpiry,
+  grantLimits,
   grantOwner,
   grantProject,
   grantRules,
@@ -42,7 +43,7 @@ export const create_token = operation({
     name: name.describe('What the token is for, such as "CI nightly".'),
     description: description.optional().describe('Longer note for people.'),
     metadata: metadata.optional(),
-    access: access.optional().describe('What it reaches: {all_servers} or {servers, groups}.'),
+    access: access.optional().describe('What it reaches: {all_servers} or {servers, groups}, and how often.'),
     allowed_ips: allowedIps
       .nullable()
       .optional()
@@ -80,7 +81,11 @@ export const create_token = operation({
     const owner_id = grantOwner(ctx, input.owner_id)
     const project_id = grantProject(ctx, input.project_id)
     await refuseForeign(ctx, owner_id, project_id)
-    const asked = { ...input.access, tool_rules: await grantRules(ctx, input.access?.tool_rules) }
+    const asked = {
+      ...input.access,
+      tool_rules: await grantRules(ctx, input.access?.tool_rules),
+      limits: await grantLimits(ctx, input.access?.limits),
+    }
     const setReach = await resolveAccess(ctx, asked)
     const row = await tokens.insert(ctx.db, {
       ...columns,
@@ -111,6 +116,7 @@ export const create_token = operation({
       expires_at,
       allowed_ips,
       all_servers: row.all_servers === 1,
+      ...(asked.limits ? { limits: asked.limits } : {}),
       delivery: kind,
     })
     const reaching = asked.groups?.length || asked.servers?.length

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import * as limits from '../../db/limits.ts'
 import type { TokenRow } from '../../db/schema.ts'
 import * as tokens from '../../db/tokens.ts'
 import { type Access, access, accessColumns, resolveAccess } from '../../src/core/access.ts'
@@ -17,6 +18,7 @@ import {
 import {
   grantAddresses,
   grantExpiry,
+  grantLimits,
   grantRules,
   longest,
   notBefore,
@@ -90,20 +92,25 @@ export const update_token = operation({
       ? await tokens.update(ctx.db, ctx.scope, token.id, { ...changes, updated_at: ctx.now })
       : token
     if (row === undefined) throw raced(token.id)
+    if (row.limit_seconds !== token.limit_seconds) await limits.resetWindow(ctx.db, token.id)
     ctx.note({
       changed: Object.keys(changes),
       ...(asked ? { expires_at: expiry } : {}),
       ...(addresses === undefined ? {} : { allowed_ips: addresses }),
+      ...(reach.limits === undefined ? {} : { limits: reach.limits }),
     })
     return { token: await showOneWidely(ctx, row, input.show), changed }
   },
 })
 
-/** What is absent stays, tool rules too. */
+/** What is absent stays, tool rules and limits too. */
 async function reachOf(ctx: Context, asked: Access = {}): Promise<Access> {
-  return asked.tool_rules === undefined
-    ? asked
-    : { ...asked, tool_rules: await grantRules(ctx, asked.tool_rules) }
+  const { tool_rules, limits } = asked
+  return {
+    ...asked,
+    ...(tool_rules === undefined ? {} : { tool_rules: await grantRules(ctx, tool_rules) }),
+    ...(limits === undefined ? {} : { limits: await grantLimits(ctx, limits) }),
+  }
 }
 
 /** A predecessor never outlives the token, not even one that is prolonged again later. */

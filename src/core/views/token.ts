@@ -5,6 +5,7 @@ import type { TokenRow } from '../../../db/schema.ts'
 import * as users from '../../../db/users.ts'
 import { redacted } from '../../domain/secret.ts'
 import { toolRulesSchema } from '../../domain/tool-rules.ts'
+import { limitsOf, useLimitsSchema } from '../../domain/use-limits.ts'
 import { statusOfToken } from '../../domain/verdict.ts'
 import type { Context } from '../context.ts'
 import { shared } from '../fields.ts'
@@ -15,6 +16,7 @@ const access = z.object({
   servers: z.array(named),
   groups: z.array(named),
   tool_rules: toolRulesSchema.nullable().describe('Globs on server/tool; null = every tool.'),
+  limits: useLimitsSchema.nullable().describe('How often it may be used; null = without limits.'),
 })
 
 /** A token in full, without its secret. */
@@ -124,6 +126,7 @@ function show(row: TokenRow, now: string, groups: Named, servers: Named): Bare {
       servers,
       groups,
       tool_rules: row.tool_rules === null ? null : JSON.parse(row.tool_rules),
+      limits: limitsOf(row),
     },
     allowed_ips: row.allowed_ips === null ? null : JSON.parse(row.allowed_ips),
     predecessor: graced ? { valid_until: previous_until, last_used_at: previous_used_at } : null,

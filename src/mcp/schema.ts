@@ -45,6 +45,8 @@ const unsaid: readonly Keyword[] = [
   'minItems',
   'maxItems',
   'pattern',
+  'minimum',
+  'maximum',
   'additionalProperties',
 ]
 

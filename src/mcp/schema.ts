@@ -45,8 +45,6 @@ const unsaid: readonly Keyword[] = [
   'minItems',
   'maxItems',
   'pattern',
-  'minimum',
-  'maximum',
   'additionalProperties',
 ]
 

@@ -58,8 +58,18 @@ export const tokenView = z.object({
 
 shared.add(tokenView, { id: 'Token' })
 
+const briefly = z.looseObject({})
+
+/** What these hold is said by the full view, which a model has read once. */
+const shortAccess = access.extend({
+  servers: z.array(briefly),
+  groups: z.array(briefly),
+  tool_rules: briefly.nullable(),
+  limits: briefly.nullable(),
+})
+
 /** The little of a token that mutations and lists tell a model. */
-export const shortTokenView = tokenView.pick({
+export const shortTokenView = tokenView.extend({ access: shortAccess }).pick({
   id: true,
   name: true,
   status: true,

@@ -58,7 +58,11 @@ export async function furnish(instance: Instance) {
     user_key: await key(),
     disabled_user_key: await key(),
     manager: { id: manager.key.id, secret: manager.secret },
+    counted: await makeToken(instance, {
+      access: { limits: { requests: 9, per_seconds: 86_400, max_uses: 5 } },
+    }),
   }
+  await instance.core.verifier.verify(made.counted.secret, {}, { count: true })
   await call('operator', set_token_enabled, { token_id: made.disabled.id, enabled: false })
   await call('operator', set_token_enabled, { token_id: made.disabled_user_key.id, enabled: false })
   await call('operator', revoke_token, { token_id: made.revoked.id })
@@ -90,7 +94,7 @@ export async function backedUp({ core }: Instance, but: readonly string[] = []):
     )
     for (const row of rows) {
       const key = row['id'] ?? Object.values(row).slice(0, 2).join(' ')
-      if (but.includes(String(key))) continue
+      if (but.includes(String(row['id'] ?? row['token_id']))) continue
       const digest = createHash('sha256').update(JSON.stringify(row)).digest('hex')
       found.push(`${table} ${key} ${digest.slice(0, 32)}`)
     }

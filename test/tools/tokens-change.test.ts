@@ -48,14 +48,16 @@ describe.each(databases)('changing tokens on $name', (database) => {
       use_count: 0,
       predecessor: null,
       created_by: 'tester',
-      access: { all_servers: false, servers: [], groups: [], tool_rules: null },
+      access: { all_servers: false, servers: [], groups: [], tool_rules: null, limits: null },
       metadata: {},
     })
     expect(token.expires_at).toBe(new Date(Date.parse(token.created_at) + 30 * day).toISOString())
   })
 
   it('create: every member is stored as it was given', async () => {
-    const access = { servers: [server], groups: [group], tool_rules: { allow: ['a/*'], deny: ['b'] } }
+    const tool_rules = { allow: ['a/*'], deny: ['b'] }
+    const limits = { requests: 100, per_seconds: 60, max_uses: 5_000 }
+    const access = { servers: [server], groups: [group], tool_rules, limits }
     const { token } = await makeToken(instance, {
       name: 'n',
       description: 'd',
@@ -77,9 +79,14 @@ describe.each(databases)('changing tokens on $name', (database) => {
       all_servers: false,
       servers: [{ id: server }],
       groups: [{ id: group }],
-      tool_rules: access.tool_rules,
+      tool_rules,
+      limits,
     })
-    expect((await instance.call('reader', get_token, { token_id: token.id })).token).toEqual(token)
+    expect((await instance.call('reader', get_token, { token_id: token.id })).token).toEqual({
+      ...token,
+      usage: { window_count: 0, window_ends_at: expect.any(String), uses: 0 },
+      generations: [],
+    })
   })
 
   it('R15: max_lifetime_days binds create and update in every face; nothing asked for is shortened without a word', async () => {

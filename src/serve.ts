@@ -45,6 +45,8 @@ export interface ServeOptions {
   allowedUpstreams?: readonly string[] | undefined
   /** How long an upstream may be silent during a call, ms. */
   upstreamTimeout?: number | undefined
+  /** How long a program, or a connection that is shared, stays when nobody uses it, ms. */
+  upstreamIdle?: number | undefined
   toolsets: readonly string[]
   readOnly: boolean
   version: string
@@ -63,7 +65,10 @@ export interface Serving {
 /** How long a server behind the gateway may be silent during a call unless the operator says otherwise, ms. */
 const upstreamPatience = 60_000
 
-const gatewayLimits = { maxSessions: 5_000, idleMs: 30 * 60_000, linkIdle: 5 * 60_000 }
+const gatewayLimits = { maxSessions: 5_000, idleMs: 30 * 60_000 }
+
+/** How long a shared upstream stays without users unless somebody says otherwise, ms. */
+const upstreamIdle = 5 * 60_000
 
 const sessionLimits = { maxSessions: 1_000, idleMs: 30 * 60_000 }
 
@@ -87,6 +92,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       sessions: options.sessions,
       version: options.version,
       timeout: options.upstreamTimeout ?? upstreamPatience,
+      linkIdle: options.upstreamIdle ?? upstreamIdle,
       ...gatewayLimits,
     })
     const root = rootApp(face)

@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { inheritedEnvironment } from '../../src/config.ts'
 import type { Conduit, Hears, UpstreamFault } from '../../src/gateway/conduit.ts'
+import { openProgram } from '../../src/gateway/program/open.ts'
 import { makePrograms, type Programs } from '../../src/gateway/program/programs.ts'
-import { isAlive, readableLog } from './program.ts'
+import { makeBudget } from '../../src/gateway/program/said.ts'
+import { isAlive, readableLog, script, soon } from './program.ts'
 
 const deaf: Hears = { message() {}, failed() {}, closed() {} }
 const stays = { kind: 'program' as const, command: 'sleep', args: ['60'], env: {} }
@@ -64,5 +66,44 @@ describe('places for programs', () => {
     expect(pids()).toHaveLength(3)
     expect(pids().filter(isAlive)).toEqual([])
     expect((await openAll(['one'])).refused).toEqual(['busy'])
+  })
+})
+
+describe('the last words of a program', () => {
+  it('are read to their end, though it is gone and we were busy', async () => {
+    const { log, lines } = readableLog()
+    const heard: unknown[] = []
+    let over: UpstreamFault | undefined
+    const say = (message: string) => `writeSync(1, JSON.stringify({ jsonrpc: '2.0', ${message} }) + '\\n')`
+    const conduit = await openProgram(
+      {
+        slug: 'test',
+        env: {},
+        ...script(`
+          import { writeSync } from 'node:fs'
+          process.stdin.once('data', () => {
+            ${say("id: 1, result: { n: 'first' }")}
+            ${say("id: 2, result: { n: 'x'.repeat(150_000) }")}
+            writeSync(2, 'why it ends, without a line end')
+            process.exit(4)
+          })`),
+      },
+      { allowed: true, inherited: inheritedEnvironment(), log, budget: makeBudget(log, 'test') },
+    )({
+      message(message) {
+        heard.push((message as { id?: unknown }).id)
+        // Nothing is read until the program is gone.
+        for (const until = performance.now() + 500; heard.length === 1 && performance.now() < until; );
+      },
+      failed() {},
+      closed(fault) {
+        over = fault
+      },
+    })
+    await conduit.send({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
+    await soon(() => over !== undefined)
+    expect(heard).toEqual([1, 2])
+    expect(over).toMatchObject({ problem: 'crashed', message: 'It ended with exit code 4.' })
+    await soon(() => lines().some(({ msg }) => msg === 'why it ends, without a line end'))
   })
 })

@@ -1,5 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UpstreamFault } from '../conduit.ts'
 import { neutralFolder } from './environment.ts'
@@ -21,6 +22,8 @@ export interface Tree {
 const inputMs = 200
 const graceMs = 2_000
 const killedMs = 600
+/** How long what was said last may take to be read once nobody is left to say more, ms. */
+const lastWordsMs = 250
 /** How often the group of processes is looked at while it ends, ms. */
 const lookMs = 20
 
@@ -105,6 +108,9 @@ function makeTree(child: ChildProcessWithoutNullStreams, pid: number): Tree {
     // What not even SIGKILL ends keeps its place until it does.
     if (child.exitCode !== null || child.signalCode !== null) left()
     else void exited.then(left)
+    // What came may still wait to be read; only one who left the group can hold a stream open for longer.
+    const read = [child.stdout, child.stderr].map(closing)
+    await Promise.race([Promise.all(read), sleep(lastWordsMs)])
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy()
   }
 
@@ -114,4 +120,9 @@ function makeTree(child: ChildProcessWithoutNullStreams, pid: number): Tree {
   }
   void exited.then(ended)
   return { child, exited, gone, end: ended, kill: () => void signal('SIGKILL') }
+}
+
+/** Waits until a stream is closed, by whatever. */
+function closing(stream: Readable): Promise<void> {
+  return new Promise((resolve) => (stream.closed ? resolve() : stream.once('close', resolve)))
 }

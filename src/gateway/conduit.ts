@@ -10,7 +10,7 @@ export type UpstreamProblem =
   | 'fenced'
   | 'unreachable'
   | 'timeout'
-  /** The program ended, or does not start. */
+  /** The program ended, or does not start; or a connection broke off when what was asked may have been done. */
   | 'crashed'
   /** What it said is no MCP. */
   | 'garbage'

@@ -77,12 +77,12 @@ describe('an upstream that speaks garbage', () => {
     ['no type', '', '{"jsonrpc":"2.0","id":1,"result":{}}', 'garbage'],
     ['an event that is no JSON', 'text/event-stream', 'data: hello\n\n', 'garbage'],
     ['an event that is no message', 'text/event-stream', 'data: {}\n\n', 'garbage'],
-    ['a stream without an answer', 'text/event-stream', ': nothing\n\n', 'garbage'],
+    ['a stream without an answer', 'text/event-stream', ': nothing\n\n', 'crashed'],
     [
       'an event of another name',
       'text/event-stream',
       'event: x\ndata: {"jsonrpc":"2.0","id":1,"result":{}}\n\n',
-      'garbage',
+      'crashed',
     ],
   ]
 
@@ -298,17 +298,25 @@ describe('an upstream that is down or slow', () => {
     })
   })
 
-  it('fails in time where the name is never found, or TLS is never spoken', async () => {
+  it('fails in time where the name is never found, or TLS is never spoken, where nothing can have been done', async () => {
     const quick = makeAgents({ connectMs: 200 })
     const fence = makeFence({ allowed: ['slow.example'], resolve: () => {} })
     const named = await fate(await talk('http://slow.example/mcp', { fence, agents: quick }))
-    expect(named).toMatchObject({ problem: 'timeout', told: 1 })
+    expect(named).toMatchObject({ problem: 'unreachable', told: 1 })
     const silent = createTcp(() => {}).listen(0, '127.0.0.1')
     await once(silent, 'listening')
     const { port } = silent.address() as { port: number }
+    const gone = createTcp((socket) => socket.once('data', () => socket.resetAndDestroy())).listen(
+      0,
+      '127.0.0.1',
+    )
+    await once(gone, 'listening')
+    const cut = await fate(await talk(`https://127.0.0.1:${(gone.address() as { port: number }).port}/mcp`))
+    expect(cut).toMatchObject({ problem: 'unreachable', told: 1 })
+    gone.close()
     const tls = await fate(await talk(`https://127.0.0.1:${port}/mcp`, { agents: quick }))
-    expect(tls).toMatchObject({ problem: 'timeout', told: 1 })
-    expect(Math.max(named.took, tls.took)).toBeLessThan(1_500)
+    expect(tls).toMatchObject({ problem: 'unreachable', told: 1 })
+    expect(Math.max(named.took, tls.took)).toBeLessThan(4_000)
     quick.close()
     silent.close()
   })
@@ -336,7 +344,7 @@ describe('an upstream that is down or slow', () => {
     const outcome = await fate(await talk(server.url, { timeoutMs }))
     expect(outcome).toMatchObject({ problem: 'timeout', told: 1 })
     expect(outcome.took).toBeGreaterThanOrEqual(timeoutMs - 5)
-    expect(outcome.took).toBeLessThan(timeoutMs + 700)
+    expect(outcome.took).toBeLessThan(timeoutMs + 3_000)
     await expect.poll(() => gone).toBe(true)
   })
 
@@ -355,7 +363,7 @@ describe('an upstream that is down or slow', () => {
     })
     const outcome = await fate(await talk(server.url, { timeoutMs: 200 }))
     expect(outcome).toMatchObject({ problem: 'timeout', told: 1 })
-    expect(outcome.took).toBeLessThan(2_000)
+    expect(outcome.took).toBeLessThan(5_000)
   })
 
   it('is waited for as long as its stream says something', async () => {
@@ -367,20 +375,20 @@ describe('an upstream that is down or slow', () => {
         if (left > 0) return response.write(': still here\n\n')
         clearInterval(beat)
         response.end(event(result(seen.message.id)))
-      }, 150)
+      }, 200)
     })
-    const outcome = await fate(await talk(server.url, { timeoutMs }))
+    const outcome = await fate(await talk(server.url, { timeoutMs: 1_000 }))
     expect(outcome).toMatchObject({ result: {}, told: 0 })
-    expect(outcome.took).toBeGreaterThan(2 * timeoutMs)
+    expect(outcome.took).toBeGreaterThan(1_300)
   })
 
   it('holds up no other conversation', async () => {
     const silent = await raw(() => {})
     const good = await upstream((seen, response) => json(response, result(seen.message.id)))
-    const slow = (await talk(silent.url, { timeoutMs: 1_000 })).ask('tools/call')
+    const slow = (await talk(silent.url, { timeoutMs: 3_000 })).ask('tools/call')
     const quick = await fate(await talk(good.url))
     expect(quick).toMatchObject({ result: {} })
-    expect(quick.took).toBeLessThan(500)
+    expect(await Promise.race([slow, 'still waiting'])).toBe('still waiting')
     expect(await slow).toMatchObject({ problem: 'timeout' })
   })
 })
@@ -404,7 +412,9 @@ describe('an upstream that breaks off', () => {
         setTimeout(() => (way === 'end' ? socket.end() : socket.resetAndDestroy()), 20)
       })
       const outcome = await fate(await talk(server.url))
-      expect(['unreachable', 'garbage']).toContain((outcome as { problem?: string }).problem)
+      expect(way === 'end' ? ['crashed', 'garbage'] : ['crashed']).toContain(
+        (outcome as { problem?: string }).problem,
+      )
       expect(outcome.told).toBe(1)
     }
   })
@@ -522,7 +532,7 @@ describe('an upstream that closes connections which are kept open', () => {
       const server = await closing((socket) => socket[end]())
       const { ask, heard } = await talk(server.url, { agents: own })
       expect(await ask('ping')).toEqual(result(1))
-      expect(await ask('tools/call')).toMatchObject({ problem: 'unreachable' })
+      expect(await ask('tools/call')).toMatchObject({ problem: 'crashed' })
       expect(server.came).toEqual(['ping', 'tools/call'])
       expect(heard.failed).toHaveLength(1)
       own.close()
@@ -535,7 +545,7 @@ describe('an upstream that closes connections which are kept open', () => {
     const server = await closing((socket) => socket.resetAndDestroy())
     const { ask } = await talk(server.url, { agents: own })
     await Promise.all([1, 2, 3].map(() => ask('ping')))
-    expect(await ask('tools/list')).toMatchObject({ problem: 'unreachable' })
+    expect(await ask('tools/list')).toMatchObject({ problem: 'crashed' })
     expect(server.came).toEqual(['ping', 'ping', 'ping', 'tools/list', 'tools/list'])
     own.close()
     server.close()

@@ -18,7 +18,7 @@ export interface AgentOptions {
   idleMs?: number
 }
 
-/** Makes the agents all conduits of a process share; a connection that does not come about in time ends in `timeout`. */
+/** Makes the agents all conduits of a process share; one that does not come about in time is `unreachable`. */
 export function makeAgents({ ca, connectMs = 5_000, idleMs = 4_000 }: AgentOptions = {}): Agents {
   const options = { keepAlive: true, scheduling: 'lifo', maxFreeSockets: 256, timeout: idleMs } as const
   const http = new HttpAgent(options)
@@ -35,17 +35,27 @@ export function makeAgents({ ca, connectMs = 5_000, idleMs = 4_000 }: AgentOptio
   }
 }
 
+const established = new WeakSet<object>()
+
+/** Whether a connection has come about, with TLS where that belongs to it; until then nothing is sent over it. */
+export function isEstablished(socket: object | null): boolean {
+  return socket !== null && established.has(socket)
+}
+
 function limitConnecting(agent: HttpAgent, done: 'connect' | 'secureConnect', ms: number): void {
   const connect = agent.createConnection.bind(agent)
   agent.createConnection = (options, callback) => {
     const socket = connect(options, callback)
     const timer = setTimeout(() => socket?.destroy(tooSlow(ms)), ms)
-    socket?.once(done, () => clearTimeout(timer))
+    socket?.once(done, () => {
+      clearTimeout(timer)
+      established.add(socket)
+    })
     socket?.once('close', () => clearTimeout(timer))
     return socket
   }
 }
 
 function tooSlow(ms: number): UpstreamFault {
-  return new UpstreamFault('timeout', `No connection came about within ${ms} ms.`)
+  return new UpstreamFault('unreachable', `No connection came about within ${ms} ms.`)
 }

@@ -61,9 +61,8 @@ export function ask(
       waiting.delete(id)
       return fallBack(message, why)
     }
-    const cut = fault ?? new UpstreamFault('garbage', 'It ended its answer without answering.')
-    const resumable = fault === undefined || fault.problem === 'unreachable'
-    if (place === undefined || !resumable || !resume(line, id, place, cut)) line.fail(id, cut)
+    const cut = fault ?? unanswered(place !== undefined)
+    if (place === undefined || cut.problem !== 'crashed' || !resume(line, id, place, cut)) line.fail(id, cut)
   }
 
   waiting.add(id)
@@ -80,4 +79,10 @@ export function ask(
   )
   // It may be over already, where not even the first step could be done.
   if (waiting.has(id)) running.set(id, abort)
+}
+
+function unanswered(streamed: boolean): UpstreamFault {
+  return streamed
+    ? new UpstreamFault('crashed', 'It ended its answer stream without the answer.')
+    : new UpstreamFault('garbage', 'It answered something else than what it was asked.')
 }

@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { UpstreamFault } from '../conduit.ts'
+import { isEstablished } from './agents.ts'
 import type { Site } from './site.ts'
 
 /** What becomes of the body of an answer. */
@@ -50,8 +51,9 @@ export function exchange(site: Site, asked: Asked, hears: ExchangeHears): () => 
   }
 
   // An error is dear to make, and each connection ends in the end.
+  const fail = (error: unknown) => settle(faultOf(error, isEstablished(request?.socket ?? null)))
   const broken = (why: string) => {
-    if (!settled) settle(new UpstreamFault('unreachable', why))
+    if (!settled) settle(new UpstreamFault('crashed', why))
   }
 
   const guarded = (work: () => void) => {
@@ -59,7 +61,7 @@ export function exchange(site: Site, asked: Asked, hears: ExchangeHears): () => 
     try {
       work()
     } catch (error) {
-      settle(faultOf(error))
+      fail(error)
     }
   }
 
@@ -84,7 +86,7 @@ export function exchange(site: Site, asked: Asked, hears: ExchangeHears): () => 
           settle(undefined)
         }),
       )
-      response.on('error', (error) => settle(faultOf(error)))
+      response.on('error', fail)
       response.on('close', () => broken('The connection ended within the answer.'))
     })
 
@@ -100,7 +102,7 @@ export function exchange(site: Site, asked: Asked, hears: ExchangeHears): () => 
       if (settled) return
       if (!answered && !retried && sent.reusedSocket && mayRepeat(asked, error))
         return guarded(() => start(true))
-      settle(faultOf(error))
+      fail(error)
     })
     sent.on('close', () => {
       if (request === sent && !answered) broken('The connection ended.')
@@ -132,8 +134,11 @@ function silent(ms: number): UpstreamFault {
   )
 }
 
-/** What went wrong, in words for the log; of foreign errors only the code, since their text may hold anything. */
-function faultOf(error: unknown): UpstreamFault {
+/**
+ * What went wrong, in words for the log; of foreign errors only the code, since their text may hold anything. Once a
+ * request has `begun`, what was asked may have been done.
+ */
+function faultOf(error: unknown, begun: boolean): UpstreamFault {
   if (error instanceof UpstreamFault) return error
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
   if (code === 'HPE_HEADER_OVERFLOW')
@@ -144,5 +149,7 @@ function faultOf(error: unknown): UpstreamFault {
       'not_configured',
       'One of its stored headers holds characters no header may hold.',
     )
-  return new UpstreamFault('unreachable', `It cannot be reached (${code}).`)
+  return begun
+    ? new UpstreamFault('crashed', `It ended the connection before the answer was complete (${code}).`)
+    : new UpstreamFault('unreachable', `It cannot be reached (${code}).`)
 }

@@ -63,7 +63,7 @@ function startServer(): Promise<{ url: string; stop(): Promise<unknown> }> {
 
 async function story(chat: Client, agent: Client, url: string): Promise<void> {
   const tools = (await chat.listTools()).tools
-  step('stdio: the default tools', tools.length, 14)
+  step('stdio: the default tools', tools.length, 15)
 
   const made = await call(chat, 'create_token', {
     name: 'CI',

@@ -1,5 +1,6 @@
 import { prepareLookups } from '../db/lookup.ts'
 import { openStore } from '../db/open.ts'
+import { operations } from '../tools/index.ts'
 import { bootstrapAdmin } from './core/bootstrap.ts'
 import { makeCounting } from './core/counting.ts'
 import { makeEntries } from './core/entries.ts'
@@ -55,6 +56,7 @@ export async function openApp(instance: Instance): Promise<App> {
     const uses = makeUses(store, lookups, tallies, onError)
     const core: Core = {
       store,
+      operations: new Map(operations.map((operation) => [operation.name, operation])),
       keys,
       uses,
       tallies,

@@ -53,6 +53,7 @@ const matrix: Record<string, Row> = {
   set_token_enabled: tokenChange,
   validate_token: row({ ...readers, validator: 'yes' }),
   explain_access: ownReads,
+  simulate_change: ownReads,
   add_groups: tokenChange,
   remove_groups: tokenChange,
   list_groups: readers,
@@ -158,6 +159,7 @@ function leastInput(operation: AnyOperation, id: string): Record<string, unknown
     update_config_server: { description: 'x' },
     set_server_guardrails: { input: {} },
     set_server_upstream: { tools: {} },
+    simulate_change: { token_id: other, change: 'revoke' },
     import_config: { data: { config: { mcp_config: [] } } },
   }
   const samples: Record<string, unknown> = {
@@ -173,6 +175,7 @@ function leastInput(operation: AnyOperation, id: string): Record<string, unknown
     environment: 'x',
     confirm: true,
     runs: { command: 'x' },
+    change: 'revoke',
   }
   const input: Record<string, unknown> = { ...beyondSchema[operation.name] }
   for (const [member, schema] of Object.entries<{ safeParse(value: unknown): { success: boolean } }>(

@@ -1,4 +1,5 @@
 import type { AnyOperation } from '../src/core/operation.ts'
+import { simulate_change } from './access/simulate_change.ts'
 import { list_audit_events } from './audit/list_audit_events.ts'
 import { verify_audit } from './audit/verify_audit.ts'
 import { add_config_server } from './configs/add_config_server.ts'
@@ -96,6 +97,10 @@ const tokens = {
   list_audit_events,
 }
 
+const access = {
+  simulate_change,
+}
+
 const groups = {
   get_group,
   update_group,
@@ -178,7 +183,16 @@ const system = {
 }
 
 /** Every operation by its name, with its own types: what the tables of the dialects point at. */
-export const tools = { ...tokens, ...groups, ...servers, ...projects, ...configs, ...users, ...system }
+export const tools = {
+  ...tokens,
+  ...access,
+  ...groups,
+  ...servers,
+  ...projects,
+  ...configs,
+  ...users,
+  ...system,
+}
 
 interface Toolset {
   about: string
@@ -193,6 +207,11 @@ export const toolsets: Record<string, Toolset> = {
     about: 'Tokens, the groups they are in, the servers they open, and the trail of what was done.',
     default: true,
     operations: Object.values(tokens),
+  },
+  access: {
+    about: 'What a change to a token, a group or a server would do to access, before it is made.',
+    default: false,
+    operations: Object.values(access),
   },
   groups: {
     about: 'Groups of MCP servers: look at one, change it, delete it, and choose the servers in it.',

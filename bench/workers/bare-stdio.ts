@@ -4,7 +4,7 @@ const hello = {
   capabilities: { tools: {} },
   serverInfo: { name: 'bare', version: '1' },
 }
-const tools = Array.from({ length: 14 }, (_, i) => ({
+const tools = Array.from({ length: 15 }, (_, i) => ({
   name: `tool_${i}`,
   description: 'x'.repeat(1_500),
   inputSchema: { type: 'object' },

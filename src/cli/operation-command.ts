@@ -82,7 +82,8 @@ async function agree(world: World, operation: AnyOperation, target = ''): Promis
 
 function addFlag(command: Command, member: TextMember): void {
   const flag = flagOf(member.name)
-  const about = `${member.description}${member.required ? ' (required)' : ''}`.trim()
+  const words = isLong(member.choices) ? ` One of ${member.choices?.join(', ')}.` : ''
+  const about = `${member.description}${words}${member.required ? ' (required)' : ''}`.trim()
   if (member.kind === 'boolean' && !member.list) {
     command
       .addOption(new Option(`--${flag} [true|false]`, about).argParser((text) => readText(member, [text])))
@@ -94,9 +95,14 @@ function addFlag(command: Command, member: TextMember): void {
   command.addOption(option.argParser((text: string, before: string[] = []) => [...before, text]))
 }
 
+/** So many words that they would push the column of explanations off the terminal. */
+function isLong(choices: readonly string[] | undefined): boolean {
+  return choices !== undefined && choices.join('|').length > 40
+}
+
 function placeholder(member: TextMember): string {
   if (member.secret) return '-'
-  if (member.choices !== undefined) return member.choices.join('|')
+  if (member.choices !== undefined) return isLong(member.choices) ? 'word' : member.choices.join('|')
   return { string: 'text', integer: 'n', number: 'n', boolean: 'true|false', json: 'json' }[member.kind]
 }
 

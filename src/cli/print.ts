@@ -36,8 +36,19 @@ function section(name: string, value: unknown, columns: number, styled: boolean)
   if (Array.isArray(value) && value.every((row) => typeof row === 'object' && row !== null)) {
     return value.length === 0 ? [`No ${name.replaceAll('_', ' ')}.`] : tableLines(value, columns, styled)
   }
+  if (Array.isArray(value)) return [`${name}:`, ...value.map((item) => `  ${inline(item)}`)]
+  const counted = countedOf(value)
+  if (counted !== undefined) return [`${name}: ${counted}`]
   if (typeof value === 'object' && value !== null) return facts(value)
   return value === null ? [] : [`${name}: ${inline(value)}`]
+}
+
+/** How many things there are, and those of them that are told. */
+function countedOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || !('count' in value)) return undefined
+  const [list, another] = Object.values(value).filter(Array.isArray)
+  if (list === undefined || another !== undefined || Object.keys(value).length !== 2) return undefined
+  return list.length === 0 ? inline(value.count) : `${inline(value.count)} (${inline(list)})`
 }
 
 /** What an empty value means where it must not be overlooked; the rest is left out. */

@@ -5,6 +5,7 @@ import type { IdKind } from '../domain/id.ts'
 import type { Keys } from '../domain/keys.ts'
 import type { Settings } from '../domain/settings.ts'
 import type { Actor } from './actor.ts'
+import type { Rehearsed } from './rehearse.ts'
 import type { Verifier } from './verify.ts'
 
 /** The face a call came through; `stdio` and `mcp` are the two transports of the MCP face. */
@@ -58,6 +59,8 @@ export interface Context extends Omit<Caller, 'client'> {
   newId(kind: IdKind): string
   /** Reads the store as it is at one moment, beside everybody else; not inside of a transaction. */
   snapshot<T>(work: (db: Db) => Promise<T>): Promise<T>
+  /** Runs another operation for the caller, for what `look` sees of it, and takes everything back; for reads only. */
+  rehearse<Seen>(name: string, input: object, look: (ctx: Context) => Promise<Seen>): Promise<Rehearsed<Seen>>
   /** Adds a row to the trail in the same transaction. */
   record(event: Event): void
   /** Adds facts to the operation's own audit row; never a secret. */

@@ -68,3 +68,9 @@ export class AppError extends Error {
 export function notFound(entity: string, id: string, next: string): AppError {
   return new AppError('not_found', `No ${entity} with that id is in your reach. ${next}`, { entity, id })
 }
+
+/** The refusal of a credential without the permission that an operation needs. */
+export function lacking(operation: string, permission: string): AppError {
+  const message = `This credential may not call ${operation}; it needs ${permission}.`
+  return new AppError('forbidden', message, { entity: permission })
+}

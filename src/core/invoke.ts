@@ -12,21 +12,24 @@ import { toPredecessor, unauthenticated } from './authenticate.ts'
 import type { Caller, Context, Event, Host } from './context.ts'
 import { dialectShapes } from './dialect-shapes.ts'
 import type { Entries } from './entries.ts'
-import { AppError } from './errors.ts'
+import { AppError, lacking } from './errors.ts'
 import * as idempotent from './idempotent.ts'
 import type { AnyOperation, Given, Made, Operation } from './operation.ts'
 import { parseInput } from './parse.ts'
 import type { Permission } from './permissions.ts'
+import { rehearse } from './rehearse.ts'
 import type { SignInLimits } from './sign-in-limits.ts'
 import type { StillGood } from './still-good.ts'
 import type { Tallies } from './tallies.ts'
-import { transaction } from './transaction.ts'
+import { type Turn, transaction } from './transaction.ts'
 import type { Uses } from './uses.ts'
 import type { Verifier } from './verify.ts'
 
 /** What operations run on; one per process. */
 export interface Core {
   store: Store
+  /** Every operation by its name, for those that rehearse another. */
+  operations: ReadonlyMap<string, AnyOperation>
   keys: Keys
   verifier: Verifier
   lookups: Lookups
@@ -140,9 +143,7 @@ async function authorize(
   }
   await deny(core, caller, operation, input)
   if (actor.kind === 'nobody' || ('predecessor' in actor && actor.predecessor)) throw unauthenticated()
-  throw new AppError('forbidden', `This credential may not call ${operation.name}; it needs ${missing}.`, {
-    entity: missing,
-  })
+  throw lacking(operation.name, missing)
 }
 
 /** What only the work itself finds, such as reach beyond the caller's own, is a denied attempt as well (security R38). */
@@ -242,7 +243,7 @@ function chain({ store, keys, clock }: Core) {
 function context(core: Core, caller: Caller, db: Db, at: number, seq: number): Context {
   let made = 0
   let loaded: Promise<Settings> | undefined
-  return {
+  const ctx: Context = {
     db,
     actor: caller.actor,
     scope: scopeOf(caller.actor),
@@ -263,10 +264,20 @@ function context(core: Core, caller: Caller, db: Db, at: number, seq: number): C
       return makeId(kind, at, seq, made)
     },
     snapshot: (work) => core.store.snapshot(work),
+    rehearse(name, input, look) {
+      const inside = (turn: Turn) => context(core, caller, turn.db, Date.parse(turn.now), turn.seq)
+      return rehearse(
+        { chain: chain(core), operations: core.operations, outside: ctx, inside },
+        name,
+        input,
+        look,
+      )
+    },
     record: () => undefined,
     note: () => undefined,
     deny: () => undefined,
   }
+  return ctx
 }
 
 /** What a caller is told of an error: a refusal as it is, anything else without its text. */

@@ -97,7 +97,7 @@ describe('tokenwright stdio', () => {
     })
     const client = new Client({ name: 'example', version: '1.0.0' })
     await client.connect(transport)
-    expect((await client.listTools()).tools).toHaveLength(14)
+    expect((await client.listTools()).tools).toHaveLength(15)
     await client.close()
   })
 

@@ -97,6 +97,31 @@ describe('what the command line shows', () => {
     expect(lines.at(-1)).toMatch(/Short\.$/)
   })
 
+  it('tells a number of things with those of them that are named on one line, and sentences one to a line', () => {
+    const { name, title, description, input, permission, effect } = list
+    const some = z.looseObject({})
+    const output = z.object({ warnings: z.array(z.string()), lost: some, kept: some })
+    const servers = [
+      { id: 'a', slug: 'weather', name: null },
+      { id: 'b', slug: 'git', name: 'Git' },
+    ]
+    const answer = {
+      warnings: ['One thing.', hostile],
+      lost: { count: 12, servers },
+      kept: { count: 0, servers: [] },
+    }
+    const run = async () => answer
+    const counts = operation({ name, title, description, input, output, permission, effect, run })
+    const lines = view(counts, answer, 80, false).trimEnd().split('\n')
+    expect(lines).toEqual([
+      'warnings:',
+      '  One thing.',
+      `  ${visible(hostile)}`,
+      'lost: 12 (weather, git)',
+      'kept: 0',
+    ])
+  })
+
   it('says so when a list is empty', () => {
     expect(view(list, { things: [] }, 80, false)).toBe('No things.\n')
   })

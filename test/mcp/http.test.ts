@@ -11,6 +11,7 @@ const reads = [
   'get_token',
   'list_magic_tokens',
   'validate_token',
+  'explain_access',
   'list_groups',
   'list_servers',
   'list_audit_events',
@@ -39,7 +40,7 @@ describe('MCP over HTTP', () => {
     expect(client.getServerVersion()).toMatchObject({ name: 'tokenwright', version: '1.2.3' })
     expect(client.getServerCapabilities()).toEqual({ tools: { listChanged: false } })
     // The client validates structuredContent against the schemas it has listed.
-    expect((await client.listTools()).tools).toHaveLength(14)
+    expect((await client.listTools()).tools).toHaveLength(15)
     const made = await client.callTool({
       name: 'create_token',
       arguments: { name: 'CI', access: { all_servers: true } },
@@ -113,7 +114,7 @@ describe('MCP over HTTP', () => {
 
   it('R13: every role is shown what it may call, and nothing else', async () => {
     const all = await names(await server.key('admin'))
-    expect(all).toHaveLength(14)
+    expect(all).toHaveLength(15)
     expect(await names(await server.key('operator'))).toEqual(all)
     expect((await names(await server.key('reader'))).sort()).toEqual([...reads].sort())
     expect(await names(await server.key('validator'))).toEqual(['validate_token'])
@@ -225,7 +226,7 @@ describe('MCP over HTTP', () => {
       const answer = await server.send(await server.key('reader'), listCall, headers)
       expect(answer.headers.get('content-type')).toBe('application/json')
       expect(answer.headers.get('mcp-session-id')).toBeNull()
-      expect(await answer.json()).toMatchObject({ id: 1, result: { tools: [{}, {}, {}, {}, {}, {}] } })
+      expect(await answer.json()).toMatchObject({ id: 1, result: { tools: reads.map(() => ({})) } })
     },
   )
 

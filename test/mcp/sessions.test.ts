@@ -112,7 +112,7 @@ describe('sessions of MCP over HTTP', () => {
     expect((await server.send(key, '', bothTypes, 'GET')).status).toBe(405)
     expect((await server.send(key, '', bothTypes, 'DELETE')).status).toBe(405)
     const client = await server.client(key)
-    expect((await client.listTools()).tools).toHaveLength(14)
+    expect((await client.listTools()).tools).toHaveLength(15)
   })
 
   it('R26: one credential holds at most ten standing streams, and a stream that ends makes room', async () => {

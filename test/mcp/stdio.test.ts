@@ -185,9 +185,9 @@ describe('the stdio loop', () => {
   })
 
   it.each([
-    ['admin', 14],
-    ['operator', 14],
-    ['reader', 6],
+    ['admin', 15],
+    ['operator', 15],
+    ['reader', 7],
   ] as const)(
     'R19: the %s is shown %i tools, and neither initialize nor an argument changes that',
     async (role, count) => {
@@ -218,7 +218,7 @@ describe('a stdio process', () => {
     await client.connect(
       new StdioClientTransport({ command: process.execPath, args: args(), stderr: 'ignore' }),
     )
-    expect((await client.listTools()).tools).toHaveLength(14)
+    expect((await client.listTools()).tools).toHaveLength(15)
     const made = await client.callTool({ name: 'create_token', arguments: { name: 'over stdio' } })
     expect(made.structuredContent).toMatchObject({
       token: { name: 'over stdio' },

@@ -1,4 +1,5 @@
 import type { AnyOperation } from '../../src/core/operation.ts'
+import { simulate_change } from '../../tools/access/simulate_change.ts'
 import { add_groups } from '../../tools/tokens/add_groups.ts'
 import { create_token } from '../../tools/tokens/create_token.ts'
 import { explain_access } from '../../tools/tokens/explain_access.ts'
@@ -205,6 +206,14 @@ export const rows: Row[] = [
     { token_id: 'x', server: ['y'] },
     { token_id: 'x', server: 'y', tool: '' },
     { token_id: 'x', server: 'y', ip: '1.2.3.4/8' },
+  ]),
+  one(simulate_change, false, { change: 'disable' }, [
+    { token_id: 'x' },
+    { token_id: 'x', change: 'burn' },
+    { token_id: 'x', change: 'delete' },
+    ...wrongTimes.map((expires_at) => ({ token_id: 'x', change: 'update', expires_at })),
+    ...wrongIps.map((allowed_ips) => ({ token_id: 'x', change: 'update', allowed_ips })),
+    ...wrongAccess.map((access) => ({ token_id: 'x', change: 'update', access })),
   ]),
   {
     ...one(add_groups, true, {}, [

@@ -65,7 +65,7 @@ export async function openUpstream(name = 'fixture'): Promise<Upstream> {
         )
         return answered(`the client said ${JSON.stringify(reply.content)}`)
       }
-      if (params.name === 'slow')
+      if (params.name === 'slow' || params.arguments?.['ms'] !== undefined)
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, Number(params.arguments?.['ms'] ?? 1_000))
           extra.signal.addEventListener('abort', () => {

@@ -1,6 +1,9 @@
 import type { Identity } from '../../core/identity.ts'
 
-/** Who a request comes from, as the headers a proxy hands on; what a token has not is left out. */
+/**
+ * Who a request comes from, as the headers a proxy hands on. All of them are always there, empty where a token has none: a
+ * proxy that copies them overwrites whatever its client claimed to be.
+ */
 export function identityHeaders({
   id,
   name,
@@ -9,13 +12,14 @@ export function identityHeaders({
   groups,
   expires_at,
 }: Identity): Record<string, string> {
-  const headers: Record<string, string> = { 'x-auth-token-id': id }
-  if (name) headers['x-auth-token-name'] = visible(name)
-  if (owner_id !== null) headers['x-auth-token-owner'] = owner_id
-  if (project_id !== null) headers['x-auth-token-project'] = project_id
-  if (groups.length > 0) headers['x-auth-token-groups'] = groups.join(',')
-  if (expires_at !== null) headers['x-auth-token-expires-at'] = expires_at
-  return headers
+  return {
+    'x-auth-token-id': id,
+    'x-auth-token-name': visible(name ?? ''),
+    'x-auth-token-owner': owner_id ?? '',
+    'x-auth-token-project': project_id ?? '',
+    'x-auth-token-groups': groups.join(','),
+    'x-auth-token-expires-at': expires_at ?? '',
+  }
 }
 
 /** Text others wrote as visible ASCII, the rest percent-encoded as UTF-8, so that it can neither end a header nor begin one. */

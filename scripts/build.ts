@@ -1,4 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { bundle } from './bundle.ts'
+import { bundleGuard } from './bundle-guard.ts'
 
-await bundle(fileURLToPath(new URL('../dist', import.meta.url)))
+const dist = fileURLToPath(new URL('../dist', import.meta.url))
+await bundle(dist)
+await bundleGuard(`${dist}/guard`)

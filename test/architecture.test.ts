@@ -128,6 +128,18 @@ const bad: [what: string, path: string, text: string, problem: string][] = [
   ],
   ['the router in the core', 'src/core/a.ts', "import { Hono } from 'hono'", 'for http,'],
   ['the router in the CLI', 'src/cli/a.ts', "import { Hono } from 'hono'", 'for http,'],
+  [
+    'the guard importing a type of a package',
+    'src/guard/a.ts',
+    "import type { Context } from 'hono'",
+    'needs no package',
+  ],
+  [
+    'the guard importing what is ours',
+    'src/guard/a.ts',
+    "import { bearerOf } from '../http/bearer.ts'",
+    'guard may not import http',
+  ],
   ['a computed import', 'src/cli/a.ts', 'export const x = (n: string) => import(n)', 'computed name'],
   ['a built-in without node:', 'src/core/a.ts', "import { join } from 'path'", 'without node:'],
   ['an import without extension', 'src/core/a.ts', "import { x } from './actor'", 'without its extension'],

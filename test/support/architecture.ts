@@ -122,6 +122,7 @@ function importProblems(path: string, from: string): string[] {
       return [`imports ${from}; src/domain is pure`]
   }
   if (builtin) return []
+  if (layer === 'guard') return [`imports ${from}; src/guard needs no package, nor its types`]
   const fence = packages.find(([pattern]) => pattern.test(from))
   if (fence !== undefined)
     return fence[1].includes(layer) ? [] : [`imports ${from}, which is for ${fence[1].join(', ')} only`]

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +8,7 @@ import { openServing, type Running } from './http/serving.ts'
 import { database } from './support/databases.ts'
 
 interface Page {
-  /** The page is docs/<name>.md. */
+  /** The page is <name>.md, from docs/. */
   name: string
   /** Variables its commands expect beside TOKENWRIGHT_URL and TOKENWRIGHT_KEY, which is the admin key. */
   prepare?(running: Running, folder: string): Promise<Record<string, string>>
@@ -18,6 +18,8 @@ const pages: Page[] = [
   { name: 'enkrypt' },
   { name: 'gateway', prepare: withServer },
   { name: 'gassapi', prepare: withCommand },
+  { name: 'guard', prepare: withCommand },
+  { name: '../examples/protected-server/README', prepare: withCheckout },
   { name: 'mctx' },
   { name: 'metorial' },
 ]
@@ -30,6 +32,14 @@ async function withCommand(_: Running, folder: string): Promise<Record<string, s
   const text = `#!/bin/sh\nexec '${process.execPath}' --import '${import.meta.resolve('tsx')}' '${main}' "$@"\n`
   writeFileSync(join(bin, 'tokenwright'), text, { mode: 0o755 })
   return { PATH: `${bin}:${process.env['PATH'] ?? ''}` }
+}
+
+/** As `withCommand`, in a folder that looks like the root of a checkout. */
+async function withCheckout(running: Running, folder: string): Promise<Record<string, string>> {
+  for (const entry of ['examples', 'node_modules', 'package.json', 'src', 'tsconfig.json']) {
+    symlinkSync(fileURLToPath(new URL(`../${entry}`, import.meta.url)), join(folder, entry))
+  }
+  return withCommand(running, folder)
 }
 
 /** A published MCP server that the page puts behind the gateway. */
@@ -55,11 +65,13 @@ function runAll(
   env: Record<string, string>,
   cwd: string,
 ): Promise<{ done: number; said: string }> {
-  const script = ['set -euo pipefail', ...blocks.flatMap((block, at) => [block, `echo '${mark} ${at}'`])]
+  // What a page starts beside itself ends with it, however it ends.
+  const first = ['set -euo pipefail', "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"]
+  const script = [...first, ...blocks.flatMap((block, at) => [block, `echo '${mark} ${at}'`])]
   const options = {
     env: { PATH: process.env.PATH ?? '', HOME: cwd, LC_ALL: 'C', ...env },
     cwd,
-    timeout: 60_000,
+    timeout: 120_000,
   }
   return new Promise((resolve) => {
     execFile('bash', ['-c', script.join('\n')], options, (_, stdout, stderr) => {
@@ -89,7 +101,7 @@ describe.each(pages)('docs/$name.md', ({ name, prepare }) => {
     }
     const { done, said } = await runAll(blocks, env, folder)
     expect([done, done < blocks.length ? `${blocks[done]}\n${said}` : '']).toEqual([blocks.length, ''])
-  }, 60_000)
+  }, 120_000)
 })
 
 describe('running the blocks of a page', () => {

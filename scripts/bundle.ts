@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -26,11 +26,12 @@ export async function bundle(outdir: string): Promise<void> {
     },
     minifySyntax: true,
     minifyWhitespace: true,
-    plugins: [withoutBallast],
+    plugins: [withoutBallast, engineApart],
     legalComments: 'none',
     logLevel: 'warning',
   })
   chmodSync(join(outdir, 'main.js'), 0o755)
+  copyFileSync(createRequire(import.meta.url).resolve('re2js'), join(outdir, 'chunks', engineFile))
   copyPages(join(outdir, 'pages'))
 }
 
@@ -45,6 +46,19 @@ function copyPages(folder: string): void {
   copy('swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt', 'swagger-ui-bundle.js.LICENSE.txt')
   copy('redoc/LICENSE', 'redoc.LICENSE.txt')
   copy('redoc/bundles/redoc.standalone.js.LICENSE.txt', 'redoc.standalone.js.LICENSE.txt')
+}
+
+const engineFile = 're2js.cjs'
+
+/** Keeps the engine of patterns in a file of its own, which is read when the first pattern comes. */
+const engineApart: Plugin = {
+  name: 'engine-apart',
+  setup(building) {
+    building.onLoad({ filter: /domain[\\/]guardrails[\\/]engine\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace("'re2js')", `'./${engineFile}')`),
+      loader: 'ts',
+    }))
+  },
 }
 
 /** Leaves out what the program never reaches but a start would have to read: half of the text, else. */

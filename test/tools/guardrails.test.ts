@@ -60,6 +60,8 @@ describe.each(databases)('guardrails on $name', (database) => {
           { ...good, input: null },
           { ...good, input: { block: ['toxicity'] } },
           { ...good, input: { pii_redaction: true } },
+          { ...good, input: { enabled: true, block: ['keyword'] } },
+          { ...good, output: { additional_config: { patterns: ['a', '('] } } },
           { ...good, output: { enabled: 1 } },
           { ...good, input_file: 'policy.json' },
           { ...good, output: {}, output_file: 'policy.json' },
@@ -103,6 +105,19 @@ describe.each(databases)('guardrails on $name', (database) => {
     write('policy.json', strict)
     const done = await set({ input_file: 'policy.json', output: { enabled: true } })
     expect(done.server).toMatchObject({ input_guardrails: strict, output_guardrails: { enabled: true } })
+  })
+
+  it('names the member and the index of what its checks could not use, inline and in a file, and never the text', async () => {
+    const broken = { ...strict, additional_config: { keywords: ['a'], patterns: ['fine', 'hunter2('] } }
+    write('patterns.json', broken)
+    for (const policies of [{ output: broken }, { output_file: 'patterns.json' }]) {
+      const { code, field, message } = await refusalError(set(policies))
+      const [side] = Object.keys(policies)
+      expect([code, field]).toEqual(['invalid_input', `${side}.additional_config.patterns.1`])
+      expect(message).toContain('is no regular expression in the syntax of RE2')
+      expect(message).not.toContain('hunter2')
+    }
+    expect(await shown()).toEqual([off, off])
   })
 
   it('R35: reads no link and nothing but a policy, and names what is wrong in it', async () => {

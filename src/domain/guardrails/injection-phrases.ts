@@ -64,7 +64,7 @@ export const phrases: readonly Phrase[] = [
     'tool_poisoning',
     '(?:before|after|when|whenever) (?:using|calling|invoking|you (?:use|call|invoke)) ~2tools?,? ~6(?:you must |must |always |first )~2(?:read|call|send|run|fetch|pass|include|execute)|' +
       '(?:instead|first),? (?:you must )?call (?:this|the) ~2tool|' +
-      '(?:pass|send|include|put|append) ~9(?:id_rsa|\\.ssh|\\.env|mcp\\.json|credentials|private key|api keys?|conversation|chat history) ~6(?:as|in|into|to|through) ~3(?:sidenote|parameter|argument|field|https?:)',
+      '(?:pass|send|include|put|append) .{0,80}(?:id_rsa|\\.ssh|\\.env|mcp\\.json|credentials|private key|api keys?|conversation|chat history).{0,40} (?:as|in|into|to|through) ~3(?:sidenote|parameter|argument|field|https?:)',
   ),
 ]
 

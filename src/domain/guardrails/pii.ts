@@ -1,5 +1,5 @@
 import { flattened } from './folding.ts'
-import type { Family, Leaf } from './leaf.ts'
+import { type Family, type Leaf, leafOf } from './leaf.ts'
 import { card } from './pii/card.ts'
 import { email } from './pii/email.ts'
 import type { PiiFinder, Span } from './pii/finder.ts'
@@ -33,8 +33,8 @@ const finders: readonly PiiFinder[] = [
   phone,
 ]
 
-/** Nothing is personal data without an at sign, six digits that stand near each other, or 16 symbols in a row. */
-const anyKind = /@|\d(?:\D{0,4}\d){5}|[0-9a-z]{16}/i
+/** Nothing is personal data without an at sign, seven digits that stand near each other, or 16 symbols in a row. */
+const anyKind = /@|\d(?:\D{0,4}\d){6}|[0-9a-z]{16}/i
 
 export const pii: Family = {
   maybe: ({ text }) => anyKind.test(flattened(text)),
@@ -44,9 +44,21 @@ export const pii: Family = {
   })),
 }
 
+/** What is gone may have hidden what stood beside it: digits that followed other digits. */
+const mostPasses = 3
+
 /** A text with each part that is personal data replaced; parts that overlap are replaced as one. */
 export function withoutPii(leaf: Leaf, memory: Redactions): string {
-  if (!pii.maybe(leaf)) return leaf.text
+  let clean = leaf
+  for (let pass = 0; pass < mostPasses && pii.maybe(clean); pass++) {
+    const text = replaced(clean, memory)
+    if (text === clean.text) break
+    clean = leafOf(text, leaf.name)
+  }
+  return clean.text
+}
+
+function replaced(leaf: Leaf, memory: Redactions): string {
   let clean = ''
   let from = 0
   for (const { start, end, kind } of partsOf(leaf)) {

@@ -81,12 +81,12 @@ function findingsIn(value: unknown, checks: Screen['checks']): Finding[] {
   const found = new Map<string, Finding>()
   const done = new Set<Detector>()
   const names = new Map<string, boolean>()
-  const judge = (leaf: Leaf, place: Place | undefined): boolean => {
+  const judge = (leaf: Leaf, place: Place | undefined, isName: boolean): boolean => {
     let isFound = false
     for (const { block, family } of checks) {
       if (!family.maybe(leaf)) continue
       for (const detector of family.detectors) {
-        if ((done.has(detector) && !place?.hidden) || !detector.found(leaf)) continue
+        if ((done.has(detector) && !isName) || !detector.found(leaf)) continue
         isFound = true
         done.add(detector)
         const { name } = detector
@@ -97,9 +97,9 @@ function findingsIn(value: unknown, checks: Screen['checks']): Finding[] {
     return isFound
   }
   eachText(value, (text, name, place) => {
-    if (name !== undefined) return judge(leafFor(text, name), place)
+    if (name !== undefined) return judge(leafFor(text, name), place, false)
     // A name is judged by all detectors, as none that holds a match may be told in a path; many objects have the same.
-    const known = names.get(String(text)) ?? judge(leafFor(text, name), place)
+    const known = names.get(String(text)) ?? judge(leafFor(text, name), place, true)
     names.set(String(text), known)
     return known
   })

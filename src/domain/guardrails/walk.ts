@@ -13,8 +13,8 @@ const plainName = /^[A-Za-z_][A-Za-z_-]{0,31}$/
 const longestPath = 64
 
 /**
- * Calls `hear` with every name, text and whole number of a JSON value in the order they stand, whatever its depth; `name`
- * is the member that holds the text. When `hear` answers true for a name, no path tells it.
+ * Calls `hear` with every name, text and whole number of a JSON value, whatever its depth; the names of an object come
+ * first, and `name` is the member that holds a text. When `hear` answers true for a name, no path tells it.
  */
 export function eachText(
   root: unknown,

@@ -6,6 +6,8 @@ const domainHead =
 /** The longest local part and the longest domain (RFC 5321, 4.5.3.1). */
 const longestLocal = 64
 const longestDomain = 253
+/** What a query or a form has before an address: letters of a local part that hardly one has. */
+const parameter = /^(?:.*&)?(?:[\w-]+=)?/
 /** Names of pictures for screens of other density, such as `icon@2x.png`. */
 const density = /^\d(?:\.\d)?x\./
 const userInfo = /[a-z][a-z0-9+.-]*:\/\/[^\s/?#]*$/i
@@ -34,6 +36,7 @@ function localStart(text: string, at: number): number {
   let start = at
   while (start > 0 && at - start <= longestLocal && local.test(text.charAt(start - 1))) start--
   while (start < at && /[.'`/{=]/.test(text.charAt(start))) start++
+  start += parameter.exec(text.slice(start, at))?.[0].length ?? 0
   return text.charAt(at - 1) === '.' ? at : start
 }
 

@@ -1,5 +1,5 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Bin, openBin, openToOthers, type Run } from './bin.ts'
 
@@ -48,6 +48,22 @@ describe('the command line', () => {
     const after = await bin.json<Made>(['get-token', '--token-id', token.id])
     expect(after.token.status).toBe('revoked')
     await refused(bin.run(['update-token', '--token-id', token.id, '--name', 'x']), 6, /revoked/)
+  })
+
+  it('judges patterns of guardrails with their engine, which is in a file that no start reads', async () => {
+    const { config } = await bin.json<{ config: { id: string } }>(['create-config', '--name', 'guarded'])
+    const add = (pattern: string) => {
+      const policy = { enabled: true, block: ['regex'], additional_config: { patterns: [pattern] } }
+      const flags = ['--runs', '{"command":"npx"}', '--guardrails', JSON.stringify({ input: policy })]
+      return bin.run(['add-config-server', '--config-id', config.id, '--name', 's', ...flags])
+    }
+    await refused(add('('), 2, /guardrails\.input\.additional_config\.patterns\.0: is no regular expression/)
+    expect((await add('a+')).code).toBe(0)
+    const chunks = join(dirname(bin.main), 'chunks')
+    const withEngine = readdirSync(chunks).filter((file) =>
+      readFileSync(join(chunks, file), 'utf8').includes('RE2JSSyntaxException'),
+    )
+    expect(withEngine).toEqual(['re2js.cjs'])
   })
 
   it('takes a switch as --flag, --flag true, --flag false or --no-flag', async () => {

@@ -1,22 +1,10 @@
-import type { BlockName, GuardrailPolicy } from '../guardrail-policy.ts'
-import { injection } from './injection.ts'
+import type { BlockName } from '../guardrail-policy.ts'
+import type { Screen } from './compile.ts'
 import { isLargerThan } from './json-size.ts'
-import { type Detector, type Family, type Leaf, leafOf } from './leaf.ts'
-import { keywordFamily, patternFamily } from './lists.ts'
-import { pii, withoutPii } from './pii.ts'
+import { type Detector, type Leaf, leafOf } from './leaf.ts'
+import { withoutPii } from './pii.ts'
 import { newRedactions, type Redactions, reserve } from './redactions.ts'
-import { secrets } from './secrets.ts'
 import { eachText, mapTexts, type Place, pathOf, type Text } from './walk.ts'
-
-/** What a policy asks for, ready to be asked; make it once for each policy. */
-export interface Screen {
-  readonly checks: readonly { block: BlockName; family: Family }[]
-  /** Most bytes of JSON text. */
-  readonly mostBytes: number | undefined
-  readonly redacts: boolean
-  /** The answer to a request gets the caller's texts back, by `restore`. */
-  readonly restores: boolean
-}
 
 /** What was found, and where; never the text itself. */
 export interface Finding {
@@ -31,37 +19,6 @@ export interface Screened {
   findings: Finding[]
   /** What may pass on when nothing was found: the value, or a copy of it without personal data. */
   value: unknown
-}
-
-const defaultMostBytes = 262_144
-
-/** Reads a stored policy; one that is off asks for nothing. */
-export function compilePolicy({ enabled, block, additional_config: config }: GuardrailPolicy): Screen {
-  if (!enabled) return { checks: [], mostBytes: undefined, redacts: false, restores: false }
-  const { keywords, patterns, max_bytes, pii_redaction, pii_restore } = config
-  const keyword = () => [keywordFamily(textsOf(keywords))]
-  const regex = () => [patternFamily(textsOf(patterns))]
-  const families: Record<BlockName, () => Family[]> = {
-    policy_violation: () => [...keyword(), ...regex()],
-    injection_attack: () => [injection],
-    pii: () => [pii],
-    secrets: () => [secrets],
-    keyword,
-    regex,
-    size: () => [],
-  }
-  const blocks = [...new Set(block)]
-  const redacts = pii_redaction === true && !blocks.includes('pii')
-  return {
-    checks: blocks.flatMap((name) => families[name]().map((family) => ({ block: name, family }))),
-    mostBytes: blocks.includes('size')
-      ? typeof max_bytes === 'number'
-        ? max_bytes
-        : defaultMostBytes
-      : undefined,
-    redacts,
-    restores: redacts && pii_restore === true,
-  }
 }
 
 /**
@@ -119,9 +76,4 @@ function redacted(value: unknown, memory: Redactions): unknown {
 
 function leafFor(text: Text, name: string | undefined): Leaf {
   return leafOf(String(text), name, typeof text === 'number')
-}
-
-/** What was stored before lists were judged may be no list. */
-function textsOf(list: unknown): string[] {
-  return Array.isArray(list) ? list.filter((text) => typeof text === 'string') : []
 }

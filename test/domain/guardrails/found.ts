@@ -1,6 +1,7 @@
 import { type BlockName, guardrailPolicy } from '../../../src/domain/guardrail-policy.ts'
+import { compilePolicy } from '../../../src/domain/guardrails/compile.ts'
 import { newRedactions } from '../../../src/domain/guardrails/redactions.ts'
-import { compilePolicy, screen } from '../../../src/domain/guardrails/screen.ts'
+import { screen } from '../../../src/domain/guardrails/screen.ts'
 
 /** A policy that is on, as it is set. */
 export function compiled(block: BlockName[], additional_config: Record<string, unknown> = {}) {

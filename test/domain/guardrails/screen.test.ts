@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { blockNames, storedPolicy } from '../../../src/domain/guardrail-policy.ts'
+import { compilePolicy } from '../../../src/domain/guardrails/compile.ts'
 import { newRedactions } from '../../../src/domain/guardrails/redactions.ts'
-import { compilePolicy, screen } from '../../../src/domain/guardrails/screen.ts'
+import { screen } from '../../../src/domain/guardrails/screen.ts'
 import { makeSecret } from '../../../src/domain/secret.ts'
 import { compiled, foundIn } from './found.ts'
 
@@ -43,7 +44,7 @@ describe('what a policy blocks', () => {
     expect(screen(compiled(['pii']), mail).findings).toEqual([{ block: 'pii', detector: 'email', path: '' }])
   })
 
-  it('R5: a finding never holds what was found, also where a name holds it or leads to it', () => {
+  it('a finding never holds what was found, also where a name holds it or leads to it', () => {
     const secret = makeSecret('mcpt')
     const value = {
       [mail]: { [secret]: { bluebird: 'zzz', ok: { bluebird: { deep: 'zzz' } } } },

@@ -1,7 +1,8 @@
 import type { Entry } from '../core/entries.ts'
 import type { GuardrailPolicy } from '../domain/guardrail-policy.ts'
+import { compilePolicy, type Screen } from '../domain/guardrails/compile.ts'
 import { apartFrom, newRedactions, type Redactions, restore } from '../domain/guardrails/redactions.ts'
-import { compilePolicy, type Finding, type Screen, screen } from '../domain/guardrails/screen.ts'
+import { type Finding, screen } from '../domain/guardrails/screen.ts'
 import { failure, refusedCode } from './faults.ts'
 import { isRequest, type RpcAnswer, type RpcFailure, type RpcMessage } from './message.ts'
 

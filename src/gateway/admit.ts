@@ -1,6 +1,6 @@
 import { AppError } from '../core/errors.ts'
 import type { VerifyOptions } from '../core/verify.ts'
-import { type Judged, judgedFrom } from '../http/judged.ts'
+import { type Judged, judgedFrom, refusalOf } from '../http/judged.ts'
 import type { Gate, Visit } from './gate.ts'
 
 /** What of a server a request wants. */
@@ -33,22 +33,16 @@ export async function admit(
       ip: facts.ip,
       cause: token.kind === 'management' ? 'management_key' : verdict,
     })
-  if (verdict === 'ip_not_allowed')
-    throw new AppError('ip_not_allowed', 'This address is not in the allowed_ips of the credential.')
-  if (token.kind === 'management') throw new AppError('forbidden', 'A management key opens no server.')
-  if (verdict === 'server_not_in_scope') throw outOfReach(judged)
-  if (verdict === 'tool_not_in_scope') throw new AppError('forbidden', 'The tool rules do not allow this.')
-  if (verdict === 'limit_reached')
-    throw new AppError('rate_limited', 'The token has reached its limit.', {
-      reason: 'limit_reached',
-      ...(judged.limit?.retry_after == null ? {} : { retry_after: judged.limit.retry_after }),
-    })
-  return judged
+  const refusal = refusalOf(judged)
+  if (refusal === undefined) return judged
+  throw refusal.reason === 'server_not_in_scope' && mayAskForAll(judged) ? noSuchServer() : refusal
 }
 
 /** Whoever may open every server learns that there is none of that name; all others are told nothing of it. */
-function outOfReach({ token }: Judged): AppError {
+function mayAskForAll({ token }: Judged): boolean {
   return token.all_servers === 1 && token.project_id === null
-    ? new AppError('not_found', 'There is no server of that name.', { entity: 'server' })
-    : new AppError('forbidden', 'The token does not reach this server.')
+}
+
+function noSuchServer(): AppError {
+  return new AppError('not_found', 'There is no server of that name.', { entity: 'server' })
 }

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { reached, unauthenticated } from '../core/authenticate.ts'
 import type { Via } from '../core/context.ts'
+import { AppError } from '../core/errors.ts'
 import type { Verified, VerifyOptions } from '../core/verify.ts'
-import { statusOf } from '../domain/verdict.ts'
+import { reasonOf, statusOf } from '../domain/verdict.ts'
 import { bearerOf } from './bearer.ts'
 import { factsOf } from './facts.ts'
 import type { HttpFace } from './types.ts'
@@ -46,4 +47,18 @@ export async function judgedFrom(
   const facts = factsOf(request)
   if (facts !== undefined) facts.actor = token.id
   return { ...verified, token }
+}
+
+/** What a verdict that does not let the token through is answered with; undefined where it does. */
+export function refusalOf({ verdict, token, limit }: Judged): AppError | undefined {
+  if (verdict === 'ip_not_allowed') return new AppError('ip_not_allowed', reasonOf(verdict))
+  if (token.kind === 'management') return new AppError('forbidden', 'A management key opens no server.')
+  if (verdict === 'valid') return undefined
+  const wait = limit?.retry_after ?? undefined
+  return verdict === 'limit_reached'
+    ? new AppError('rate_limited', reasonOf(verdict), {
+        reason: verdict,
+        ...(wait === undefined ? {} : { retry_after: wait }),
+      })
+    : new AppError('forbidden', reasonOf(verdict), { reason: verdict })
 }

@@ -2,11 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { unauthenticated } from '../../core/authenticate.ts'
 import { AppError } from '../../core/errors.ts'
 import { type Identity, identityOf } from '../../core/identity.ts'
-import { reasonOf } from '../../domain/verdict.ts'
 import { type Answer, answerEmpty, answerJson, pathOf } from '../../http/answer.ts'
 import { bearerOf } from '../../http/bearer.ts'
 import type { Facts } from '../../http/facts.ts'
-import { type Judged, judgedFrom } from '../../http/judged.ts'
+import { type Judged, judgedFrom, refusalOf } from '../../http/judged.ts'
 import { rateHeaders } from '../../http/rate-headers.ts'
 import type { Family, RawRoute } from '../../http/server.ts'
 import type { HttpFace } from '../../http/types.ts'
@@ -68,17 +67,8 @@ async function answer(
 
 /** The identity behind a verdict that lets the request pass; any other verdict is thrown as a refusal. */
 async function passing({ core }: HttpFace, judged: Judged): Promise<Identity> {
-  const { verdict, token, limit } = judged
-  if (token.kind === 'management') throw new AppError('forbidden', 'A management key opens no server.')
-  if (verdict === 'ip_not_allowed') throw new AppError('ip_not_allowed', reasonOf(verdict))
-  if (verdict === 'limit_reached') {
-    const wait = limit?.retry_after ?? undefined
-    throw new AppError('rate_limited', reasonOf(verdict), {
-      reason: verdict,
-      ...(wait === undefined ? {} : { retry_after: wait }),
-    })
-  }
-  if (verdict !== 'valid') throw new AppError('forbidden', reasonOf(verdict), { reason: verdict })
+  const refusal = refusalOf(judged)
+  if (refusal !== undefined) throw refusal
   const identity = await identityOf(core, judged)
   if (identity === undefined) throw unauthenticated('invalid_token')
   return identity

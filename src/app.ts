@@ -30,6 +30,8 @@ export interface Instance {
   /** Where a one-time link can be opened; null if nowhere. */
   revealBase?: () => Promise<string | null>
   clock?: () => number
+  /** ms between two times that uses and tallies are stored: what a crash may lose of them. */
+  flushEvery?: number
 }
 
 export interface App {
@@ -70,13 +72,13 @@ export async function openApp(instance: Instance): Promise<App> {
       report: (error, caller) =>
         log.error({ error, request_id: caller.request_id, via: caller.via }, 'operation failed'),
     }
-    const everyMinute = setInterval(() => void maintain(core, onError), minute)
-    everyMinute.unref()
+    const maintenance = setInterval(() => void maintain(core, onError), instance.flushEvery ?? minute)
+    maintenance.unref()
     return {
       core,
       adminKeyFile,
       async close() {
-        clearInterval(everyMinute)
+        clearInterval(maintenance)
         await uses.flush()
         await tallies.flush()
         await store.close()

@@ -14,16 +14,18 @@ import { rotate_token } from '../../tools/tokens/rotate_token.ts'
 
 /** What a child process is told to do; `test/support/processes.ts` starts it. */
 export interface Task {
-  work: 'open' | 'write' | 'rotate' | 'revoke' | 'hold' | 'validate' | 'count'
+  work: 'open' | 'write' | 'rotate' | 'revoke' | 'hold' | 'validate' | 'count' | 'use'
   dataDir: string
   location: string
   serving?: boolean
-  /** rotate: the token, and how often; hold: ms; validate, count: the secret. */
+  /** rotate: the token, and how often; hold: ms; validate, count, use: the secret. */
   id?: string
   secret?: string
   times?: number
   /** write: ms to pause after each change. */
   pause?: number
+  /** use: ms between two flushes. */
+  flushEvery?: number
   /** open: end the process with SIGKILL at the nth statement. */
   dieAt?: number
 }
@@ -65,6 +67,7 @@ function open() {
     dataDir: task.dataDir,
     location: task.location,
     serving: task.serving ?? false,
+    ...(task.flushEvery === undefined ? {} : { flushEvery: task.flushEvery }),
     log: makeLog('silent'),
   })
 }
@@ -165,6 +168,16 @@ const works: Record<Task['work'], () => Promise<void>> = {
     say({ valid: times('valid'), limit_reached: times('limit_reached') })
     process.stdin.unref()
     await app.close()
+  },
+
+  /** Uses one secret without end, each use counted, and says of each that it was let through. */
+  async use() {
+    const app = await open()
+    for (let used = 1; ; used++) {
+      const { verdict } = await app.core.verifier.verify(task.secret ?? '', {}, { count: true })
+      say({ used, verdict, at: Date.now() })
+      await sleep(2)
+    }
   },
 
   /** Validates one secret every few ms and says what it gets, until it is ended. */

@@ -49,6 +49,24 @@ describe.each(databases)('the memory of a guard on $name', (database) => {
     await close()
   })
 
+  it('R46: an answer that took longer than that is not remembered at all', async () => {
+    const { secret } = await world.token()
+    const ask = authorizer({ ...options, cacheMs: 200 })
+    world.road.delay = 250
+    for (let n = 0; n < 2; n++) expect(await ask(secret)).toMatchObject({ allowed: true })
+    expect(world.road.passed.length).toBe(2)
+  })
+
+  it('each request of a token with limits counts, so nothing is remembered of one', async () => {
+    const access = { servers: [world.servers.weather], limits: { max_uses: 2 } }
+    const { secret } = await world.token({ access })
+    const ask = authorizer({ ...options, cacheMs: 1_000 })
+    const seen = []
+    for (let n = 0; n < 3; n++) seen.push((await ask(secret)).headers['ratelimit-remaining'])
+    expect(seen).toEqual(['1', '0', '0'])
+    expect(await ask(secret)).toMatchObject({ allowed: false, status: 429, error: 'rate_limited' })
+  })
+
   it('what is remembered of one token, tool or address says nothing of another', async () => {
     const one = await world.token({ name: 'one', allowed_ips: ['192.0.2.1', '192.0.2.2'] })
     const two = await world.token({ name: 'two' })

@@ -110,6 +110,8 @@ describe('tokenwright/guard as it is published', () => {
         new Hono<{ Variables: GuardVariables }>().use(honoGuard(good)).get('/', (c) => c.json(c.get('token').groups.length))
         new Hono().use('/x', honoGuard({ ...good, address: (c) => c.req.header('x-real-ip') }))
         nodeGuard(good)((request) => request.auth.clientId.length)
+        // @ts-expect-error a member it has not, in Hono
+        new Hono<{ Variables: GuardVariables }>().get('/', (c) => c.json(c.get('token').secret))
         // @ts-expect-error a member it has not
         identity.secret
         // @ts-expect-error what it is cannot be changed

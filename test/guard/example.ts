@@ -23,6 +23,10 @@ export async function startExample(file: string, env: Record<string, string>): P
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const ended = once(child, 'close')
+  // A test that fails before it stops one leaves none behind.
+  const kill = () => void child.kill()
+  process.once('exit', kill)
+  void ended.then(() => process.off('exit', kill))
   let said = ''
   child.stderr.on('data', (chunk) => {
     said += chunk

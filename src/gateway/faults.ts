@@ -15,7 +15,8 @@ const sentences: Record<UpstreamProblem, string> = {
   fenced: 'has an address this gateway may not ask; its operator lists the host with --allow-upstream.',
   unreachable: 'cannot be reached now. Try again later.',
   timeout: 'did not answer in time. It may have carried out the call; read the state before you repeat it.',
-  crashed: 'ended unexpectedly. It may have carried out the call; read the state before you repeat it.',
+  crashed:
+    'is not running. If it ended during the call it may have carried it out; read the state before you repeat it.',
   garbage: 'answered with something that is no MCP.',
   too_large: 'sent a message that is too large.',
   unauthorized: 'does not accept the credentials that are stored for it; an admin sets new ones.',

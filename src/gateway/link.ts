@@ -31,7 +31,7 @@ export interface Link {
   readonly over: boolean
   /** Others may speak over it: what is one client's own is not carried. */
   readonly shared: boolean
-  /** How many use it now, and since when nobody does, ms. */
+  /** How many use it now, and since when nobody does, ms: a program may keep something for a session that is only idle. */
   readonly users: number
   readonly idleSince: number
   join(party: Party): void
@@ -260,7 +260,8 @@ export async function openLink(
         asked.delete(id)
         if (!over) send(failure(question.id, rpc.cancelled, 'The client is gone.'))
       }
-      for (const some of subscribers.values()) some.delete(party)
+      for (const [uri, some] of subscribers)
+        if (some.delete(party) && some.size === 0) subscribers.delete(uri)
       parties.delete(party)
       idleSince = clock()
     },

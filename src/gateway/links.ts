@@ -19,10 +19,13 @@ export interface LinksOptions {
   introduction: Record<string, unknown>
 }
 
+/** Programs one token may have running for its sessions alone; they are few, and all tokens share them. */
+const mostOwn = 8
+
 /** All links of a process: a session's own, and those that are shared. */
 export interface Links {
   /** A link for one party alone, introduced as its client. Rejects with `UpstreamFault` or `InitializeRefused`. */
-  own(entry: Entry, params: Record<string, unknown>): Promise<Link>
+  own(entry: Entry, params: Record<string, unknown>, tokenId: string): Promise<Link>
   /** The link of everybody who may share: one for a program, one for each token at an address. */
   shared(entry: Entry, tokenId: string): Promise<Link>
   /** Lets a party go from a link, and ends the link if it was its own. */
@@ -32,7 +35,10 @@ export interface Links {
 
 /** Keeps links open while they are used, and gives up what is silent for too long. */
 export function makeLinks({ open, timeout, idle, clock, log, introduction }: LinksOptions): Links {
-  const owned = new Set<Link>()
+  /** Links of one party alone, and what is let go of with them. */
+  const owned = new Map<Link, () => void>()
+  /** Programs that sessions of one token have for themselves. */
+  const programs = new Map<string, number>()
   const shared = new Map<string, { runs: EntryRuns; opening: Promise<Link>; link?: Link }>()
   let made = 0
   const nextId = () => `tw-${++made}`
@@ -40,12 +46,17 @@ export function makeLinks({ open, timeout, idle, clock, log, introduction }: Lin
   sweeper.unref()
 
   function sweep(): void {
-    for (const link of owned) link.sweep()
+    for (const link of owned.keys()) link.sweep()
     for (const [key, { link }] of shared) {
       link?.sweep()
       if (link !== undefined && (link.over || (link.users === 0 && clock() - link.idleSince > idle)))
         drop(key, link)
     }
+  }
+
+  function owning(link: Link, free: () => void = () => undefined): Link {
+    owned.set(link, free)
+    return link
   }
 
   function drop(key: string, link: Link): void {
@@ -70,10 +81,18 @@ export function makeLinks({ open, timeout, idle, clock, log, introduction }: Lin
   }
 
   return {
-    async own(entry, params) {
-      const link = await start(entry, params, false)
-      owned.add(link)
-      return link
+    async own(entry, params, tokenId) {
+      if (entry.runs?.kind !== 'program') return owning(await start(entry, params, false))
+      const held = programs.get(tokenId) ?? 0
+      if (held >= mostOwn) throw new UpstreamFault('busy', `one token has ${held} programs of its own`)
+      programs.set(tokenId, held + 1)
+      const free = () => programs.set(tokenId, (programs.get(tokenId) ?? 1) - 1)
+      try {
+        return owning(await start(entry, params, false), free)
+      } catch (error) {
+        free()
+        throw error
+      }
     },
     async shared(entry, tokenId) {
       const key = entry.runs?.kind === 'program' ? entry.id : `${entry.id} ${tokenId}`
@@ -98,11 +117,14 @@ export function makeLinks({ open, timeout, idle, clock, log, introduction }: Lin
     },
     release(link, party) {
       link.leave(party)
-      if (owned.delete(link)) void link.close()
+      const free = owned.get(link)
+      if (!owned.delete(link)) return
+      free?.()
+      void link.close()
     },
     async close() {
       clearInterval(sweeper)
-      const opened = [...owned, ...[...shared.values()].flatMap(({ link }) => link ?? [])]
+      const opened = [...owned.keys(), ...[...shared.values()].flatMap(({ link }) => link ?? [])]
       owned.clear()
       shared.clear()
       await Promise.all(opened.map((link) => link.close()))

@@ -24,8 +24,11 @@ export async function linkOf(
   const known = session.links.get(entry.id)
   if (known !== undefined) {
     const link = await known.link
-    if (known.entry.runs === entry.runs && !link.over) return link
-    if (session.slug !== null) {
+    const same = known.entry.runs === entry.runs
+    // Its rules may be newer than the conversation.
+    known.entry = entry
+    if (same && !link.over) return link
+    if (session.slug !== null && !(same && link.shared)) {
       // What the client knows of the server does not hold any more.
       await gate.sessions.end(session)
       throw new AppError('not_found', 'Session not found', { entity: 'session' })
@@ -40,7 +43,9 @@ export async function linkOf(
 
 async function opened(gate: Gate, session: Session, entry: Entry, tokenId: string): Promise<Link> {
   const own = needsOwn(entry, session)
-  const link = own ? await gate.links.own(entry, session.params) : await gate.links.shared(entry, tokenId)
+  const link = own
+    ? await gate.links.own(entry, session.params, tokenId)
+    : await gate.links.shared(entry, tokenId)
   link.join(session.conversation)
   if (session.slug === null)
     link.notify(session.conversation, { jsonrpc: '2.0', method: 'notifications/initialized' })

@@ -41,9 +41,12 @@ export function makeSession(
   return session
 }
 
-/** Without its server a session at one server is over; where all are one, the others go on. */
+/**
+ * Without its server a session at one server is over. What is shared holds nothing of this client alone and is opened
+ * again; where all servers are one, the others go on.
+ */
 function lost(gate: Gate, session: Session, link: Link): void {
-  if (session.slug !== null) void gate.sessions.end(session)
+  if (session.slug !== null && !link.shared) void gate.sessions.end(session)
   else
     for (const [id, known] of session.links)
       known.link.then((open) => open === link && session.links.delete(id)).catch(() => undefined)

@@ -1,6 +1,6 @@
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js'
 import { UpstreamFault } from '../conduit.ts'
-import { readMessages } from './messages.ts'
+import { readMessages } from '../reading.ts'
 
 /** What an answer that is no success means for the request it answers. */
 export function faultOfStatus(status: number): UpstreamFault {
@@ -13,7 +13,9 @@ export function faultOfStatus(status: number): UpstreamFault {
 
 /** The JSON-RPC messages a refusal says, if it says any. */
 export function refusalMessages(status: number, text: string): JSONRPCMessage[] {
-  return status === 401 || status === 403 || status < 400 ? [] : (readMessages(text) ?? [])
+  if (status === 401 || status === 403 || status < 400) return []
+  const messages = readMessages(Buffer.from(text)) ?? []
+  return messages === 'too_large' ? [] : (messages as JSONRPCMessage[])
 }
 
 /**

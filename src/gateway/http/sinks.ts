@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js'
 import { UpstreamFault } from '../conduit.ts'
+import { messageLimit, readMessages } from '../reading.ts'
 import { makeEventReader, type StreamEvent } from './event-reader.ts'
 import type { Sink } from './exchange.ts'
-import { messageLimit, readMessages } from './messages.ts'
 import type { Place } from './resuming.ts'
 
 /** The most of a refusal that is read. */
@@ -82,9 +82,11 @@ function textSink(limit: number, whole: boolean, read: (text: string) => void): 
 }
 
 function readAll(text: string, hear: (message: JSONRPCMessage) => void): void {
-  const messages = readMessages(text)
+  const messages = readMessages(Buffer.from(text))
+  if (messages === 'too_large')
+    throw new UpstreamFault('too_large', 'A message has more levels or members than allowed.')
   if (messages === undefined) throw new UpstreamFault('garbage', 'What it answered is no JSON-RPC message.')
-  for (const message of messages) hear(message)
+  for (const message of messages) hear(message as JSONRPCMessage)
 }
 
 function tooLarge(): UpstreamFault {

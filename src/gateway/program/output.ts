@@ -1,7 +1,6 @@
-import { scanJson } from '../../domain/json-scan.ts'
 import { UpstreamFault } from '../conduit.ts'
-import { messageLimit } from '../http/messages.ts'
-import { asMessage, type RpcMessage } from '../message.ts'
+import type { RpcMessage } from '../message.ts'
+import { messageLimit, readMessages } from '../reading.ts'
 import { makeLines } from './lines.ts'
 
 export interface OutputHears {
@@ -12,7 +11,6 @@ export interface OutputHears {
   fault(fault: UpstreamFault): void
 }
 
-const limits = { depth: 64, members: 200_000 }
 /** Lines that are no messages: a banner is tolerated, a program that speaks something else is not. */
 const mostNoise = 20
 const mostNoiseBytes = 64 * 1024
@@ -28,10 +26,11 @@ export function makeOutput(hears: OutputHears): (chunk: Buffer) => void {
     {
       line(bytes) {
         if (ended) return
-        const messages = messagesIn(bytes)
-        if (messages === 'too_large')
+        const messages = readMessages(bytes)
+        // What does not even begin as a message is noise, however it goes on.
+        if (messages === 'too_large' && bytes[0] === brace)
           return end('too_large', 'A message has more levels or members than allowed.')
-        if (messages === undefined) return hum(bytes)
+        if (messages === undefined || messages === 'too_large') return hum(bytes)
         spoke = true
         noise = 0
         for (const message of messages) hears.message(message)
@@ -62,20 +61,3 @@ export function makeOutput(hears: OutputHears): (chunk: Buffer) => void {
 }
 
 const brace = 0x7b
-
-/** The messages of a line, one or a batch; undefined if it holds anything else. */
-function messagesIn(bytes: Buffer): RpcMessage[] | 'too_large' | undefined {
-  if (scanJson(bytes, limits) !== 'ok') return bytes[0] === brace ? 'too_large' : undefined
-  let value: unknown
-  try {
-    value = JSON.parse(bytes.toString('utf8'))
-  } catch {
-    return undefined
-  }
-  if (!Array.isArray(value)) {
-    const message = asMessage(value)
-    return message === undefined ? undefined : [message]
-  }
-  const messages = value.map(asMessage)
-  return messages.length > 0 && messages.every((message) => message !== undefined) ? messages : undefined
-}

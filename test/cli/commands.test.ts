@@ -66,6 +66,35 @@ describe('the command line', () => {
     expect(withEngine).toEqual(['re2js.cjs'])
   })
 
+  it('gives a server a program from one flag, explains who may use it and shows what a change would take', async () => {
+    const { server } = await bin.json<{ server: { id: string } }>(['create-server', '--name', 'Weather'])
+    const one = ['--server-id', server.id]
+    const runs = { command: 'npx', args: ['-y', 'a server; $(x)'], env: { KEY: 'value_of_the_variable' } }
+    const set = await bin.run(['set-server-upstream', ...one, '--runs', JSON.stringify(runs)])
+    expect(JSON.parse(set.stdout)).toMatchObject({
+      server: { command: 'npx', args: runs.args, env: { KEY: '***' } },
+    })
+    expect(set.stdout + set.stderr).not.toContain(runs.env.KEY)
+    await refused(bin.run(['set-server-upstream', ...one, '--runs', 'npx -y']), 2, /runs: must be JSON/)
+    await refused(bin.run(['set-server-upstream', ...one]), 2, /one of these must be given/)
+    expect(await bin.json(['get-server', ...one])).toMatchObject({ server: { runs: 'program' } })
+    const access = JSON.stringify({ servers: [server.id], tool_rules: { deny: ['*/delete*'] } })
+    const { token } = await bin.json<Made>(['create-token', '--name', 'explained', '--access', access])
+    const asked = ['explain-access', '--token-id', 'explained', '--server', 'weather', '--tool', 'delete_all']
+    expect(await bin.json(asked)).toMatchObject({
+      allowed: false,
+      decided_by: { check: 'tool_not_in_scope', rule: { deny: '*/delete*' } },
+    })
+    const change = ['simulate-change', '--token-id', token.id, '--change']
+    expect(await bin.json([...change, 'revoke'])).toMatchObject({
+      summary: 'Revoking hits 1 server; never used.',
+    })
+    await refused(bin.run([...change, 'delete']), 2, /delete is for a group or a server/)
+    expect(await bin.json(['get-token', '--token-id', token.id])).toMatchObject({
+      token: { status: 'active' },
+    })
+  })
+
   it('takes a switch as --flag, --flag true, --flag false or --no-flag', async () => {
     const { token } = await bin.json<Made>(['create-token', '--name', 'switched'])
     const set = (...flags: string[]) =>

@@ -1,5 +1,6 @@
 import { findTokens, reaching } from '../../db/lookup.ts'
 import * as reach from '../../db/reach.ts'
+import { limitsOf } from '../domain/use-limits.ts'
 import { judge, type Verdict } from '../domain/verdict.ts'
 import type { Context } from './context.ts'
 import { candidateOf } from './verify.ts'
@@ -14,6 +15,8 @@ export interface TokenStanding {
   expires_at: string | null
   all_servers: boolean
   tool_rules: string | null
+  /** As JSON. */
+  limits: string
   /** What it opens, by id; nothing unless it is good. */
   servers: ReadonlyMap<string, Named>
 }
@@ -39,6 +42,7 @@ export async function standingOf(
       expires_at: token.expires_at,
       all_servers: token.all_servers === 1,
       tool_rules: token.tool_rules,
+      limits: JSON.stringify(limitsOf(token)),
     }
   })
   const good = judged.filter(({ verdict }) => verdict === 'valid').map(({ id }) => id)

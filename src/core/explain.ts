@@ -33,12 +33,12 @@ export async function judgedOf(
   ctx: Context,
   token: TokenRow,
   server: ServerRow | undefined,
-  { candidate, question }: Verified,
+  { candidate, question, limit }: Verified,
 ): Promise<Judged | undefined> {
   if (candidate === undefined) return undefined
   const { owner_id, project_id, disabled_at } = token
   const way = await wayTo(ctx, token, server, question.server?.reached === true)
-  return { candidate, question, way, owner_id, project_id, disabled_at }
+  return { candidate, question, way, limit, owner_id, project_id, disabled_at }
 }
 
 async function wayTo(

@@ -1,5 +1,6 @@
 import { admittingRange } from './ip-range.ts'
 import { decidingRule } from './tool-rules.ts'
+import type { LimitState } from './use-limits.ts'
 import { type Candidate, type Question, type Step, trace } from './verdict.ts'
 
 interface Named {
@@ -19,6 +20,8 @@ export interface Judged {
   candidate: Candidate
   question: Question
   way: Way | undefined
+  /** Absent where the token has no limits. */
+  limit: LimitState | undefined
   owner_id: string | null
   project_id: string | null
   disabled_at: string | null
@@ -115,10 +118,15 @@ const sentences: Sentences = {
       `No tool was given; the token has ${tool_rules === null ? 'no rules' : 'rules'} about tools.`,
   },
   limit_reached: {
-    passed: always('Its own limits leave room for the request.'),
-    failed: always('Its own limits are used up.'),
+    passed: ({ limit }) => `It has ${limit?.remaining} of ${quota(limit)} left.`,
+    failed: ({ limit }) => `All of ${quota(limit)} are used up${limit?.reset === null ? ', for good' : ''}.`,
     not_asked: always('It has no limits of its own.'),
   },
+}
+
+function quota(state: LimitState | undefined): string {
+  const { limit, reset = null } = state ?? {}
+  return reset === null ? `${limit} uses` : `${limit} requests in a window that ends in ${reset} s`
 }
 
 /** Every check of the verdict in its order, each with a sentence. */
@@ -131,7 +139,7 @@ export function tellTrace(judged: Judged): Told[] {
 
 /** The rule that refused, as data; `check` is the check that failed. */
 export function refusingRule(check: Check, judged: Judged): Record<string, unknown> {
-  const { candidate, way, owner_id, disabled_at } = judged
+  const { candidate, way, limit, owner_id, disabled_at } = judged
   const { revoked_at, not_before, expires_at, allowed_ips } = candidate
   const rules: Record<Check, object> = {
     unknown: {},
@@ -143,7 +151,7 @@ export function refusingRule(check: Check, judged: Judged): Record<string, unkno
     ip_not_allowed: { allowed_ips },
     server_not_in_scope: way ?? {},
     tool_not_in_scope: toolRule(judged) ?? {},
-    limit_reached: {},
+    limit_reached: limit ?? {},
   }
   return { ...rules[check] }
 }

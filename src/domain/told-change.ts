@@ -41,6 +41,7 @@ interface Standing {
   all_servers: boolean
   /** As it is stored; null = every tool. */
   tool_rules: string | null
+  limits: string
 }
 
 const doing: Record<Change, string> = {
@@ -100,6 +101,7 @@ export function warningsOf(told: ToldChange): string[] {
       ? [after.expires_at === null ? 'It never ends any more.' : `It ends at ${after.expires_at}.`]
       : []),
     ...(before?.tool_rules === after?.tool_rules ? [] : ['The rules about tools change.']),
+    ...(before?.limits === after?.limits ? [] : ['The limits of its use change.']),
     ...(change === 'enable' && changed ? ['Its secret works again, whoever has it.'] : []),
     ...(change === 'revoke' || change === 'delete' ? ['Nothing brings it back.'] : []),
   ]

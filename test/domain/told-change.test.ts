@@ -7,6 +7,7 @@ const standing = {
   expires_at: null,
   all_servers: false,
   tool_rules: null,
+  limits: 'null',
 }
 const told = (more: Partial<ToldChange>): ToldChange => ({
   change: 'update',

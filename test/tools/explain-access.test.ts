@@ -200,6 +200,33 @@ describe.each(databases)('explain_access on $name', (database) => {
     expect(await decided(orphan.id)).toEqual({ check: 'owner_inactive', rule: { owner_id } })
   })
 
+  it('tells how much its own limits leave, that they are used up, and until when', async () => {
+    const { call, clock } = instance
+    const { id: server } = await plantServer(instance)
+    clock.now = Math.ceil(clock.now / 60_000) * 60_000
+    const limits = { requests: 2, per_seconds: 60 }
+    const { id: token_id, secret } = await makeToken(instance, { access: { servers: [server], limits } })
+    const use = () => call('validator', validate_token, { token: secret })
+    const told = async () => {
+      const { allowed, decided_by, ...rest } = await explain({ token_id, server })
+      return [allowed, decided_by, stepOf({ allowed, decided_by, ...rest }, 'limit_reached')?.detail]
+    }
+    await use()
+    const open = { check: 'valid', rule: { via: 'server' } }
+    expect(await told()).toEqual([true, open, 'It has 1 of 2 requests in a window that ends in 60 s left.'])
+    await use()
+    expect(await told()).toEqual([
+      false,
+      { check: 'limit_reached', rule: { limit: 2, remaining: 0, reset: 60, retry_after: 60 } },
+      'All of 2 requests in a window that ends in 60 s are used up.',
+    ])
+    const once = await makeToken(instance, { access: { servers: [server], limits: { max_uses: 1 } } })
+    await call('validator', validate_token, { token: once.secret })
+    const ended = await explain({ token_id: once.id, server })
+    expect(ended.reason).toContain('All of 1 uses are used up, for good.')
+    expect(ended.decided_by.rule).toMatchObject({ reset: null, retry_after: null })
+  })
+
   it("the server's own list refuses what the token may, and says which tools it lets through", async () => {
     const server = await plantServer(instance)
     const { id: token_id } = await makeToken(instance, { access: { servers: [server.id] } })

@@ -124,7 +124,7 @@ describe.each(databases)('simulate_change on $name', (database) => {
     expect(summary).toBe('Disabling hits 25 servers; never used.')
   })
 
-  it('warns of an address that would be refused, of another end, of what is added later and of rules about tools', async () => {
+  it('warns of an address that would be refused, of another end, of what is added later, of rules about tools and of limits', async () => {
     const { call, clock, core } = instance
     const [server] = await plant(1)
     const { id: token_id, secret } = await makeToken(instance, { access: { servers: [server?.id ?? ''] } })
@@ -145,6 +145,7 @@ describe.each(databases)('simulate_change on $name', (database) => {
     expect(await warned({ access: { tool_rules: { deny: ['*'] } } })).toEqual([
       'The rules about tools change.',
     ])
+    expect(await warned({ access: { limits: { max_uses: 3 } } })).toEqual(['The limits of its use change.'])
     expect(await warned({ access: { servers: [] } })).toEqual([
       'Used 0 s ago from 10.0.0.5; whoever uses it loses 1 server at once.',
       'Reaches nothing afterwards.',

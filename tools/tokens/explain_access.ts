@@ -27,6 +27,10 @@ const rule = z
     owner_id: z.string().nullable(),
     not_before: z.string().nullable(),
     expires_at: z.string().nullable(),
+    limit: z.int(),
+    remaining: z.int(),
+    reset: z.int().nullable().describe('Seconds until the window ends; null = never anew.'),
+    retry_after: z.int().nullable(),
   })
   .partial()
 

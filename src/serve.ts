@@ -147,6 +147,7 @@ const welcome = {
   name: 'Tokenwright',
   about: 'Issues, scopes, rotates, checks and revokes the credentials of MCP servers.',
   mcp: '/mcp',
+  gateway: '/gateway/mcp, /servers/<slug>/mcp',
   operations: 'POST /v1/<name>',
   health: '/health',
   documentation: '/docs',

@@ -26,6 +26,7 @@ const broken: [name: string, says: string | null, reason: string][] = [
   ['html', http('<html>hello</html>', 'content-type: text/html'), 'garbage'],
   ['garbage', http('{"jsonrpc": nonsense'), 'garbage'],
   ['other', http('{"hello":"world"}'), 'garbage'],
+  ['deep', http(`[${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}]`), 'too_large'],
   ['no-http', 'SSH-2.0-OpenSSH_9.0\r\n', 'garbage'],
   ['failing', 'HTTP/1.1 500 No\r\ncontent-length: 4\r\n\r\nOops', 'refused'],
   ['closed', 'HTTP/1.1 401 No\r\nwww-authenticate: Bearer\r\ncontent-length: 0\r\n\r\n', 'unauthorized'],

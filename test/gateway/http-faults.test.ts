@@ -47,6 +47,9 @@ afterAll(() => agents.close())
 
 const head = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n'
 
+/** It can be parsed, and is too deep for whoever writes it again. */
+const deep = `{"jsonrpc":"2.0","id":1,"result":{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`
+
 describe('an upstream that speaks garbage', () => {
   const bodies: [string, string, string, string][] = [
     ['cut JSON', 'application/json', '{"jsonrpc":"2.0","id":1,"resu', 'garbage'],
@@ -77,6 +80,14 @@ describe('an upstream that speaks garbage', () => {
     ['no type', '', '{"jsonrpc":"2.0","id":1,"result":{}}', 'garbage'],
     ['an event that is no JSON', 'text/event-stream', 'data: hello\n\n', 'garbage'],
     ['an event that is no message', 'text/event-stream', 'data: {}\n\n', 'garbage'],
+    ['a message of 100,000 levels', 'application/json', deep, 'too_large'],
+    ['an event of 100,000 levels', 'text/event-stream', `data: ${deep}\n\n`, 'too_large'],
+    [
+      'a message of 200,001 members',
+      'application/json',
+      `{"jsonrpc":"2.0","id":1,"result":{"a":[${'1,'.repeat(200_000)}1]}}`,
+      'too_large',
+    ],
     ['a stream without an answer', 'text/event-stream', ': nothing\n\n', 'crashed'],
     [
       'an event of another name',

@@ -69,10 +69,6 @@ const withoutBallast: Plugin = {
     building.onLoad({ filter: /zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
       contents: "export { default as en } from './en.js'",
     }))
-    // Free of its file, the pattern engine comes into the bundle, where it is still not run before it is needed.
-    building.onLoad({ filter: /guardrails[\\/]engine\.ts$/ }, () => ({
-      contents: "export const patternEngine = () => require('re2js')",
-    }))
     // The SDK checks answers to elicitation with it, and we ask for none.
     building.onLoad({ filter: /sdk[\\/]dist[\\/]esm[\\/]validation[\\/]ajv-provider\.js$/ }, () => ({
       contents:

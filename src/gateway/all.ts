@@ -1,3 +1,4 @@
+import { LoggingLevelSchema } from '@modelcontextprotocol/sdk/types.js'
 import type { Entry } from '../core/entries.ts'
 import { newRedactions } from '../domain/guardrails/redactions.ts'
 import { rpc } from '../http/rpc.ts'
@@ -22,6 +23,8 @@ export async function answerForAll(call: Call): Promise<void> {
   const list = listOf(message.method)
   if (list === undefined && message.method !== 'logging/setLevel')
     return exchange.answer(failure(message.id, rpc.method, 'Method not found'))
+  if (list === undefined && !LoggingLevelSchema.safeParse(message.params?.['level']).success)
+    return exchange.answer(failure(message.id, rpc.params, 'There is no such level of log messages.'))
   const entries = (await gate.face.core.entries.of(token.token.id)).filter(({ runs }) => runs !== null)
   const parts = await Promise.all(entries.map((entry) => partOf(call, entry, list)))
   const items = parts.flatMap((part) => ('items' in part ? part.items : []))

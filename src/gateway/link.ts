@@ -37,13 +37,14 @@ export interface Link {
   join(party: Party): void
   /** Carries a request; exactly one answer comes by `hear`. */
   call(party: Party, request: RpcRequest): void
-  notify(party: Party, notification: RpcNotification): void
+  /** Resolves once the server has it, so that what is asked next cannot overtake it; never rejects. */
+  notify(party: Party, notification: RpcNotification): Promise<void>
   /** The party's answer to a request of the server. */
   reply(party: Party, answer: RpcAnswer): void
   listen(): void
   /** Forgets the party and cancels what it still waits for. */
   leave(party: Party): void
-  /** Gives up what is silent for too long. */
+  /** Gives up what is silent for too long, where the conduit does not. */
   sweep(): void
   close(): Promise<void>
 }
@@ -51,8 +52,10 @@ export interface Link {
 export interface LinkOptions {
   slug: string
   shared: boolean
-  /** How long a server may be silent during a call, ms. */
+  /** How long a server may take for `initialize`, ms. */
   timeout: number
+  /** How long a call may be silent, ms; null = the conduit gives it up, as it sees every byte and not only messages. */
+  silence: number | null
   clock(): number
   /** Ids of requests to clients, unique in the process. */
   nextId(): string
@@ -83,7 +86,7 @@ export class InitializeRefused extends Error {
 export async function openLink(
   open: OpenConduit,
   params: Record<string, unknown>,
-  { slug, shared, timeout, clock, nextId }: LinkOptions,
+  { slug, shared, timeout, silence, clock, nextId }: LinkOptions,
 ): Promise<Link> {
   const calls = new Map<number, Call>()
   const asked = new Map<string, { id: RequestId; party: Party }>()
@@ -144,9 +147,9 @@ export async function openLink(
 
   function ask(request: RpcRequest, call: Call | undefined): void {
     const party = call?.party ?? sole()
-    if (request.method === 'ping') send({ jsonrpc: '2.0', id: request.id, result: {} })
+    if (request.method === 'ping') void send({ jsonrpc: '2.0', id: request.id, result: {} })
     else if (party === undefined || !party.asks || asked.size >= mostAsked)
-      send(failure(request.id, rpc.method, 'The client cannot be asked this.'))
+      void send(failure(request.id, rpc.method, 'The client cannot be asked this.'))
     else {
       const id = nextId()
       asked.set(id, { id: request.id, party })
@@ -167,7 +170,7 @@ export async function openLink(
     const call = calls.get(id)
     if (call === undefined) return
     // A server that is only slow should not go on for nobody.
-    if (fault.problem === 'timeout' && !over) send(cancelled(id))
+    if (fault.problem === 'timeout' && !over) void send(cancelled(id))
     answered({ ...faultAnswer(call.id, slug, fault), id })
   }
 
@@ -179,8 +182,8 @@ export async function openLink(
     parties.clear()
   }
 
-  function send(message: RpcMessage): void {
-    conduit.send(message as never).catch((error: unknown) => {
+  function send(message: RpcMessage): Promise<void> {
+    return conduit.send(message as never).catch((error: unknown) => {
       if (isRequest(message)) fail(message.id as number, asFault(error))
     })
   }
@@ -188,7 +191,7 @@ export async function openLink(
   function cancel(party: Party, notification: RpcNotification): void {
     const number = numberOf(party, notification.params?.['requestId'])
     if (number === undefined) return
-    send({ ...notification, params: { ...notification.params, requestId: number } })
+    void send({ ...notification, params: { ...notification.params, requestId: number } })
     answered({ ...failure(number, rpc.cancelled, 'The call was cancelled.') })
   }
 
@@ -232,33 +235,33 @@ export async function openLink(
       calls.set(last, { party, id: request.id, progress: progressToken, touched: clock() })
       if (over) fail(last, new UpstreamFault('session_ended', 'the link is over'))
       else if (stillWanted(party, request)) answered({ jsonrpc: '2.0', id: last, result: {} })
-      else if (progressToken === undefined) send({ ...request, id: last })
+      else if (progressToken === undefined) void send({ ...request, id: last })
       else {
         const params = { ...request.params, _meta: { ...meta, progressToken: last } }
-        send({ ...request, id: last, params })
+        void send({ ...request, id: last, params })
       }
     },
-    notify(party, notification) {
+    async notify(party, notification) {
       if (notification.method === 'notifications/cancelled') cancel(party, notification)
-      else if (!shared) send(notification)
+      else if (!shared) await send(notification)
     },
     reply(party, answer) {
       const question = asked.get(String(answer.id))
       if (question === undefined || question.party !== party) return
       asked.delete(String(answer.id))
-      send({ ...answer, id: question.id })
+      void send({ ...answer, id: question.id })
     },
     listen: () => conduit.listen(),
     leave(party) {
       for (const [number, call] of [...calls]) {
         if (call.party !== party) continue
         calls.delete(number)
-        if (!over) send(cancelled(number))
+        if (!over) void send(cancelled(number))
       }
       for (const [id, question] of [...asked]) {
         if (question.party !== party) continue
         asked.delete(id)
-        if (!over) send(failure(question.id, rpc.cancelled, 'The client is gone.'))
+        if (!over) void send(failure(question.id, rpc.cancelled, 'The client is gone.'))
       }
       for (const [uri, some] of subscribers)
         if (some.delete(party) && some.size === 0) subscribers.delete(uri)
@@ -266,10 +269,11 @@ export async function openLink(
       idleSince = clock()
     },
     sweep() {
-      const silent = clock() - timeout
+      if (silence === null) return
+      const silent = clock() - silence
       for (const [number, { touched }] of [...calls]) {
         if (touched > silent) continue
-        fail(number, new UpstreamFault('timeout', `silent for ${timeout} ms`))
+        fail(number, new UpstreamFault('timeout', `silent for ${silence} ms`))
       }
     },
     async close() {
@@ -280,7 +284,7 @@ export async function openLink(
 
   try {
     about = await introduced(link, params, timeout)
-    if (shared) send({ jsonrpc: '2.0', method: 'notifications/initialized' })
+    if (shared) await send({ jsonrpc: '2.0', method: 'notifications/initialized' })
     return link
   } catch (error) {
     await conduit.close()

@@ -66,9 +66,18 @@ export function makeLinks({ open, timeout, idle, clock, log, introduction }: Lin
 
   async function start(entry: Entry, params: Record<string, unknown>, shared: boolean): Promise<Link> {
     const { slug } = entry
+    // A program says nothing between messages; over HTTP bytes do.
+    const silence = entry.runs?.kind === 'program' ? timeout : null
     if (entry.runs === null) throw new UpstreamFault('not_configured', 'neither program nor address')
     try {
-      return await openLink(open(slug, entry.runs), params, { slug, shared, timeout, clock, nextId })
+      return await openLink(open(slug, entry.runs), params, {
+        slug,
+        shared,
+        timeout,
+        silence,
+        clock,
+        nextId,
+      })
     } catch (error) {
       if (!(error instanceof InitializeRefused)) told(slug, error)
       throw error

@@ -48,7 +48,7 @@ async function opened(gate: Gate, session: Session, entry: Entry, tokenId: strin
     : await gate.links.shared(entry, tokenId)
   link.join(session.conversation)
   if (session.slug === null)
-    link.notify(session.conversation, { jsonrpc: '2.0', method: 'notifications/initialized' })
+    await link.notify(session.conversation, { jsonrpc: '2.0', method: 'notifications/initialized' })
   if (session.standing) link.listen()
   return link
 }

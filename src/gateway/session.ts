@@ -68,10 +68,11 @@ export function sessionOf(
 
 /** Passes a notification of the client on to every server that may want it. */
 export async function tell(session: Session, message: RpcNotification): Promise<void> {
-  for (const { link } of [...session.links.values()]) {
+  // Each link was told by whoever opened it.
+  if (session.slug === null && message.method === 'notifications/initialized') return
+  const told = async ({ link }: { link: Promise<Link> }) => {
     const open = await link.catch(() => undefined)
-    // Each link was told by whoever opened it.
-    if (session.slug === null && message.method === 'notifications/initialized') continue
-    open?.notify(session.conversation, message)
+    await open?.notify(session.conversation, message)
   }
+  await Promise.all([...session.links.values()].map(told))
 }

@@ -95,7 +95,7 @@ async function carry(gate: Gate, visit: Visit, message: RpcRequest): Promise<voi
 }
 
 async function forward(call: Call, { subject, inner }: Aim, server: string): Promise<void> {
-  const { gate, token, session, exchange, message } = call
+  const { gate, visit, token, session, exchange, message } = call
   const entry = await gate.face.core.entries.find(server)
   if (entry === undefined) throw new AppError('forbidden', 'The token does not reach this server.')
   if (subject?.kind === 'tool' && !listed(entry, subject.name))
@@ -111,7 +111,8 @@ async function forward(call: Call, { subject, inner }: Aim, server: string): Pro
     if (link.shared && runsTasks(entry, message)) return exchange.answer(unknownMethod(message.id))
     const finish = (answer: RpcAnswer) => shown(call, entry, screenedAnswer(entry, answer, screened.memory))
     conversation.open(message.id, { exchange, finish })
-    link.call(conversation, screened.message)
+    const noTasks = visit.slug === null || (link.shared && entry.runs?.kind === 'program')
+    link.call(conversation, noTasks ? withoutTask(screened.message) : screened.message)
   } catch (error) {
     if (error instanceof AppError) throw error
     exchange.answer(unopened(message, server, error))
@@ -121,6 +122,12 @@ async function forward(call: Call, { subject, inner }: Aim, server: string): Pro
 /** Tasks of a program that several share would be open to all of them. */
 function runsTasks({ runs }: Entry, { method }: RpcRequest): boolean {
   return runs?.kind === 'program' && method.startsWith('tasks/')
+}
+
+/** Where no tasks are offered a request that wants to be one is carried out as any other, as the protocol has it. */
+function withoutTask(message: RpcRequest): RpcRequest {
+  const { task, ...params } = message.params ?? {}
+  return task === undefined ? message : { ...message, params }
 }
 
 /** A server's answer as its caller may see it. */

@@ -39,9 +39,11 @@ function provider(engine: Engine): MigrationProvider {
   return { getMigrations: async () => Object.fromEntries(all) }
 }
 
-/** Brings the schema up to date; the caller holds the engine's exclusive lock (security R55). */
-export async function migrate(db: Kysely<Schema>, engine: Engine): Promise<void> {
-  const { error } = await new Migrator({ db, provider: provider(engine) }).migrateToLatest()
+/** Brings the schema up to that version; the caller holds the engine's exclusive lock (security R55). */
+export async function migrate(db: Kysely<Schema>, engine: Engine, version = schemaVersion): Promise<void> {
+  const [name] = steps[version - 1] ?? []
+  if (name === undefined) throw new Error(`there is no version ${version}`)
+  const { error } = await new Migrator({ db, provider: provider(engine) }).migrateTo(name)
   if (error !== undefined) throw error
 }
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { buildSync } from 'esbuild'
@@ -29,8 +29,27 @@ function script(): string {
   return bundle
 }
 
+let older: string | undefined
+
+/** The same program before its latest migration, which it knows nothing of. */
+function olderScript(): string {
+  if (older === undefined) {
+    older = script().replace(/\.mjs$/, '-older.mjs')
+    const file = older
+    process.once('exit', () => rmSync(file, { force: true }))
+    const text = readFileSync(script(), 'utf8')
+    const steps = [...text.matchAll(/^ *\["\d{4}-[^"]+", .*$/gm)]
+    const latest = steps.at(-1)?.[0]
+    if (latest === undefined || steps.length < 2) throw new Error('the bundle has no list of migrations')
+    writeFileSync(file, text.replace(latest, ''))
+  }
+  return older
+}
+
 export interface Child {
   process: ChildProcess
+  /** What it wrote to stderr so far. */
+  errors(): string
   /** Every line it said so far, parsed. */
   said: Record<string, unknown>[]
   /** Resolves with the line that fits, said already or yet to come; rejects if the child ends without it. */
@@ -42,9 +61,10 @@ export interface Child {
   kill(): Promise<void>
 }
 
-/** Starts a process of our program on the same store. */
-export function startChild(task: Task): Child {
-  const child = spawn(process.execPath, [script(), JSON.stringify(task)], { stdio: ['pipe', 'pipe', 'pipe'] })
+/** Starts a process of our program on the same store, as it is or as it was before the latest migration. */
+export function startChild(task: Task, build: 'this' | 'older' = 'this'): Child {
+  const file = build === 'older' ? olderScript() : script()
+  const child = spawn(process.execPath, [file, JSON.stringify(task)], { stdio: ['pipe', 'pipe', 'pipe'] })
   const said: Record<string, unknown>[] = []
   const waiting = new Set<() => void>()
   let errors = ''
@@ -68,6 +88,7 @@ export function startChild(task: Task): Child {
   })
   return {
     process: child,
+    errors: () => errors,
     said,
     says: (fits) =>
       new Promise((resolve, reject) => {

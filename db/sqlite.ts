@@ -153,6 +153,7 @@ async function finish<T>(db: Db, work: (db: Db) => Promise<T>): Promise<T> {
   try {
     const result = await work(db)
     await sql`commit`.execute(db)
+    commits += 1
     return result
   } catch (error) {
     // A failed rollback means there is no transaction left; the first error is the one to tell.
@@ -186,12 +187,32 @@ async function truncateLog(db: Db, path: string): Promise<boolean> {
   return size() < longLog
 }
 
-/** Sees each commit of every other connection, our own writer's included, for 1.5 µs (F6). */
+/** Commits of this process so far; what was read of the version before one says nothing any more. */
+let commits = 0
+
+const settled = Promise.resolve()
+
+/**
+ * Sees each commit of every other connection, our own writer's included (F6). It is read once for all that follows from one
+ * event of the loop: nobody can have sent anything since that is answered before the next event.
+ */
 function versionOf(handle: Handle, sameFile: () => void): () => number {
   const statement = handle.prepare<[], number>('pragma data_version').pluck()
+  let version = 0
+  let readAt = -1
+  const forget = () => {
+    readAt = -1
+  }
+  // Ticks come before the promises they follow, so the end is told by the tick after those.
+  const afterPromises = () => process.nextTick(forget)
+  const afterTicks = () => void settled.then(afterPromises)
   return () => {
     sameFile()
-    return statement.get() ?? 0
+    if (readAt === commits) return version
+    version = statement.get() ?? 0
+    readAt = commits
+    process.nextTick(afterTicks)
+    return version
   }
 }
 

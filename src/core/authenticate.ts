@@ -1,5 +1,4 @@
 import { isUnavailable } from '../../db/errors.ts'
-import type { FoundToken } from '../../db/lookup.ts'
 import { statusOf } from '../domain/verdict.ts'
 import type { Actor } from './actor.ts'
 import { AppError, type ErrorCode } from './errors.ts'
@@ -55,21 +54,13 @@ export function toPredecessor(actor: Actor, error: AppError): AppError {
 
 function actorOf({ token, predecessor, candidate }: Verified): Actor {
   if (token === undefined || candidate === undefined) return { kind: 'nobody' }
-  const holder = {
-    id: token.id,
-    name: token.name ?? '',
-    project_id: token.project_id,
-    allowed_ips: candidate.allowed_ips,
-    expires_at: token.expires_at,
+  const { id, kind, role, project_id, expires_at } = token
+  const name = token.name ?? ''
+  const { allowed_ips } = candidate
+  if (kind !== 'management') {
+    const { owner_id, generation } = token
+    return { kind, id, name, project_id, allowed_ips, expires_at, owner_id, generation, predecessor }
   }
-  if (token.kind === 'management') return managementActor(token, holder)
-  return { ...holder, kind: token.kind, owner_id: token.owner_id, generation: token.generation, predecessor }
-}
-
-function managementActor(
-  token: FoundToken,
-  holder: Omit<Extract<Actor, { kind: 'management' }>, 'kind' | 'role'>,
-): Actor {
   // The schema binds a role to the kind; without one it is nobody.
-  return token.role === null ? { kind: 'nobody' } : { ...holder, kind: 'management', role: token.role }
+  return role === null ? { kind: 'nobody' } : { kind, role, id, name, project_id, allowed_ips, expires_at }
 }

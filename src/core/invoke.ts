@@ -6,7 +6,7 @@ import * as settings from '../../db/settings.ts'
 import { type IdKind, makeId } from '../domain/id.ts'
 import type { Keys } from '../domain/keys.ts'
 import type { Settings } from '../domain/settings.ts'
-import { may, scopeOf } from './actor.ts'
+import { type Actor, may, scopeOf } from './actor.ts'
 import { auditRow, type Trail } from './audit-row.ts'
 import { toPredecessor, unauthenticated } from './authenticate.ts'
 import type { Caller, Context, Event, Host } from './context.ts'
@@ -88,8 +88,10 @@ export async function refuseUnpermitted(
   narrowed?: Permission,
 ): Promise<void> {
   const { permitsSelf: _, ...unread } = operation
+  const missing = missingOf(caller.actor, operation, narrowed)
+  if (missing === undefined) return
   try {
-    await authorize(core, caller, unread, {}, narrowed)
+    await exceptionally(core, caller, unread, {}, missing)
   } catch (error) {
     throw told(core, caller, error)
   }
@@ -107,12 +109,16 @@ async function run<I extends Shape, O extends Shape, P, F extends Shape, G exten
   // A repeat gets its answer although the end it asked for has passed by now.
   const isRepeat = operation.retryable === true && 'idempotency_key' in input
   if (fault !== undefined && !isRepeat) throw fault
-  const access = await authorize(core, caller, any, input, narrowed)
-  const working =
-    operation.effect === 'read'
-      ? read(core, caller, operation, input)
-      : write(core, caller, operation, input, access, fault)
-  return working.catch((error: unknown) => refusedInside(core, caller, any, input, error))
+  const missing = missingOf(caller.actor, any, narrowed)
+  const access = missing === undefined ? 'full' : await exceptionally(core, caller, any, input, missing)
+  try {
+    // Awaited here, or what is refused inside would not be on record.
+    return operation.effect === 'read'
+      ? await read(core, caller, operation, input)
+      : await write(core, caller, operation, input, access, fault)
+  } catch (error) {
+    return await refusedInside(core, caller, any, input, error)
+  }
 }
 
 function faultOf({ clock }: Core, operation: AnyOperation, input: object): unknown {
@@ -125,17 +131,28 @@ function faultOf({ clock }: Core, operation: AnyOperation, input: object): unkno
 
 type Access = 'full' | 'repeat_only'
 
-/** Decides before any look-up; a denial of a change leaves a row, a denied read is counted. */
-async function authorize(
+/** The permission a caller would need and has not. */
+function missingOf(
+  actor: Actor,
+  { permission }: AnyOperation,
+  narrowed: Permission = permission,
+): Permission | undefined {
+  if (!may(actor, permission)) return permission
+  return may(actor, narrowed) ? undefined : narrowed
+}
+
+/**
+ * What a caller may do without the permission, decided before any look-up; a denial of a change leaves a row, a denied
+ * read is counted.
+ */
+async function exceptionally(
   core: Core,
   caller: Caller,
   operation: AnyOperation,
   input: object,
-  narrowed: Permission = operation.permission,
+  missing: Permission,
 ): Promise<Access> {
   const { actor } = caller
-  const missing = [operation.permission, narrowed].find((permission) => !may(actor, permission))
-  if (missing === undefined) return 'full'
   if (operation.permitsSelf?.(actor, input) === true) {
     if (!('predecessor' in actor && actor.predecessor) || operation.effect === 'read') return 'full'
     // A predecessor may do just one thing more: fetch the answer of the rotation that replaced it (security R47).
@@ -178,8 +195,8 @@ async function read<I extends Shape, O extends Shape, P, F extends Shape, G exte
   // A validation shows nothing of earlier uses, so no writer holds it up (security R45).
   if (operation.permission !== 'tokens:validate') await core.uses.settled()
   const ctx = context(core, caller, core.store.read, core.clock(), 0)
-  const prepared = (await operation.prepare?.(ctx, input)) as P
-  return operation.run(ctx, input, prepared)
+  const prepared = operation.prepare && (await operation.prepare(ctx, input))
+  return operation.run(ctx, input, prepared as P)
 }
 
 async function write<I extends Shape, O extends Shape, P, F extends Shape, G extends Shape>(

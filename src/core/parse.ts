@@ -16,9 +16,7 @@ export function parseInput<I extends z.ZodObject>(
 ): z.output<I> {
   const parsed = judged(operation.input, raw ?? {})
   if (parsed.success) {
-    const broken = Object.entries(raw ?? {}).flatMap(([member, value]) =>
-      isSecret(operation.input.shape[member]) ? [] : brokenIn({ [member]: value }),
-    )
+    const broken = brokenMembers(operation.input, (raw ?? {}) as object)
     if (broken.length > 0) throw invalid(broken)
     return parsed.data
   }
@@ -77,9 +75,11 @@ function isSound(value: unknown): boolean {
   if (typeof value === 'string') return isSoundText(value)
   if (typeof value !== 'object' || value === null) return true
   if (Array.isArray(value)) return value.every(isSound)
-  return Object.entries(value).every(
-    ([name, item]) => name !== '__proto__' && isSoundText(name) && isSound(item),
-  )
+  return Object.entries(value).every(([name, item]) => isSoundMember(name, item))
+}
+
+function isSoundMember(name: string, value: unknown): boolean {
+  return name !== '__proto__' && isSoundText(name) && isSound(value)
 }
 
 function isSoundText(text: string): boolean {
@@ -93,6 +93,17 @@ function brokenText(path: Path): Issue {
 /** zod leaves `__proto__` out without a word. */
 function protoMember(path: Path): Issue {
   return { path, code: 'broken_text', message: 'may not have a member __proto__' }
+}
+
+/** As `brokenIn` of each member; most inputs are small and sound, and are asked about for each request. */
+function brokenMembers(input: z.ZodObject, raw: object): Issue[] {
+  const issues: Issue[] = []
+  for (const member of Object.keys(raw)) {
+    const value: unknown = raw[member as never]
+    const isFine = isSoundMember(member, value) || isSecret(input.shape[member])
+    if (!isFine) issues.push(...brokenIn({ [member]: value }))
+  }
+  return issues
 }
 
 /** A malformed secret is just a wrong one, and its text goes nowhere. */

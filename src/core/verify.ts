@@ -58,24 +58,15 @@ export function makeVerifier(
 ): Verifier {
   const iso = isoClock(clock)
 
+  function judged(token: FoundToken | undefined, question: Question, predecessor: boolean): Verified {
+    if (token === undefined) return { verdict: 'unknown', predecessor, question }
+    const candidate = candidateOf(token)
+    return { verdict: judge(candidate, question), token, predecessor, candidate, question }
+  }
+
   async function reach(token: FoundToken, server: string) {
     const found = await lookups.reached([token.id, token.all_servers, token.project_id, server])
     return { slug: found?.slug ?? server, reached: found !== undefined }
-  }
-
-  async function judged(
-    token: FoundToken | undefined,
-    { ip, server, tool }: Request,
-    now: string,
-    predecessor: boolean,
-  ): Promise<Verified> {
-    const question: Question = { now }
-    if (ip !== undefined) question.ip = ip
-    if (tool !== undefined) question.tool = tool
-    if (token === undefined) return { verdict: 'unknown', predecessor, question }
-    if (server !== undefined) question.server = await reach(token, server)
-    const candidate = candidateOf(token)
-    return { verdict: judge(candidate, question), token, predecessor, candidate, question }
   }
 
   /** The token whose predecessor this is, while its grace lasts; any other secret that is not good may be stolen. */
@@ -90,15 +81,19 @@ export function makeVerifier(
   return {
     async verify(secret, request, options = {}) {
       const now = iso()
-      if (!wellFormed(secret)) return judged(undefined, request, now, false)
+      const question = questionOf(request, now)
+      if (!wellFormed(secret)) return judged(undefined, question, false)
       const hash = digest(pepper, secret)
-      const row = await lookups.bySecret([hash])
+      const finding = lookups.bySecret([hash])
+      // What is there is not waited for: validation is measured by its speed.
+      const row = finding instanceof Promise ? await finding : finding
       const current = row !== undefined && timingSafeEqual(row.secret_hash, hash) ? row : undefined
       const token = current ?? (await findPredecessor(hash, now))
-      const hidden = token !== undefined && isHidden(token, options)
       const predecessor = token !== undefined && current === undefined
-      let result = await judged(hidden ? undefined : token, request, now, predecessor)
-      if (result.verdict !== 'valid' || token === undefined) return result
+      if (token === undefined || isHidden(token, options)) return judged(undefined, question, predecessor)
+      if (request.server !== undefined) question.server = await reach(token, request.server)
+      let result = judged(token, question, predecessor)
+      if (result.verdict !== 'valid') return result
       if (options.count === true && isLimited(token))
         result = limited(result, await counting.count(token, Date.parse(now)))
       if (result.verdict === 'valid' && options.note !== false)
@@ -110,11 +105,21 @@ export function makeVerifier(
       const token = await lookups.byId([tokenId])
       const known = token?.kind === 'management' ? undefined : token
       const now = iso()
-      const result = await judged(known, request, now, false)
-      if (known === undefined || !isLimited(known)) return result
+      const question = questionOf(request, now)
+      if (known === undefined) return judged(undefined, question, false)
+      if (request.server !== undefined) question.server = await reach(known, request.server)
+      const result = judged(known, question, false)
+      if (!isLimited(known)) return result
       return limited(result, await counting.look(known, Date.parse(now)))
     },
   }
+}
+
+function questionOf({ ip, tool }: Request, now: string): Question {
+  const question: Question = { now }
+  if (ip !== undefined) question.ip = ip
+  if (tool !== undefined) question.tool = tool
+  return question
 }
 
 function isHidden(token: FoundToken, { management, within = {} }: VerifyOptions): boolean {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeader, ServerResponse } from 'node:http'
 
 /** On every answer of ours: never sniffed, never kept (security R10, R32). */
 export const fixedHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
@@ -12,7 +12,8 @@ export interface Answer {
 
 /** The path of a request as it was sent, without its query, and without the host a request line may name. */
 export function pathOf({ url = '' }: IncomingMessage): string {
-  const [target = ''] = url.split('?', 1)
+  const at = url.indexOf('?')
+  const target = at === -1 ? url : url.slice(0, at)
   return target.startsWith('http://') ? target.replace(/^http:\/\/[^/]*/, '') || '/' : target
 }
 
@@ -27,12 +28,8 @@ export function answerJson(
   if (response.headersSent || response.destroyed) return
   const text = JSON.stringify(body)
   leaveBody(request)
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
-    ...fixedHeaders,
-    ...headers,
-  })
+  const length = Buffer.byteLength(text)
+  response.writeHead(status, lines(headers, ['content-type', 'application/json', 'content-length', length]))
   response.end(text)
 }
 
@@ -45,9 +42,18 @@ export function answerEmpty(
 ): void {
   if (response.headersSent || response.destroyed) return
   leaveBody(request)
-  response.writeHead(status, { 'content-length': 0, ...fixedHeaders, ...headers })
+  response.writeHead(status, lines(headers, ['content-length', 0]))
   response.end()
 }
+
+/** Headers as Node writes them without looking for names that repeat. */
+function lines(headers: Record<string, string>, first: OutgoingHttpHeader[]): OutgoingHttpHeader[] {
+  const all = first.concat(always)
+  for (const name in headers) all.push(name, headers[name] ?? '')
+  return all
+}
+
+const always = Object.entries(fixedHeaders).flat()
 
 const mostLeft = 512 * 1024
 const patience = 500

@@ -6,7 +6,7 @@ import type { Caller, Via } from '../core/context.ts'
 import { AppError } from '../core/errors.ts'
 import { bearerOrBasicOf, type Sent } from './basic.ts'
 import { bearerOf } from './bearer.ts'
-import { factsOf } from './facts.ts'
+import { type Facts, factsOf } from './facts.ts'
 import type { HttpEnv, HttpFace } from './types.ts'
 
 type Asker = Pick<HttpFace, 'core' | 'failures' | 'requests'>
@@ -23,23 +23,26 @@ interface Accepts {
  * `rate_limited` after too many failures or requests, `unavailable`.
  */
 export function callerOf(c: Context<HttpEnv>, face: Asker, via: Via): Promise<Caller> {
-  return callerFrom(c.env.incoming, face, via, { requestId: c.get('requestId'), ip: c.get('ip') })
+  const facts = factsOf(c.env.incoming) ?? { requestId: c.get('requestId'), ip: c.get('ip'), actor: null }
+  return callerFrom(c.env.incoming, face, via, facts)
 }
 
-/** As `callerOf`, for a route that works on Node's own request. */
+/** As `callerOf`, for a route that works on Node's own request; the facts are told who it is. */
 export async function callerFrom(
   request: IncomingMessage,
   face: Asker,
   via: Via,
-  from: { requestId: string; ip: string | null },
+  from: Pick<Facts, 'requestId' | 'ip' | 'actor'>,
   accepts: Accepts = {},
 ): Promise<Caller> {
   const sent: Sent = accepts.basic === true ? bearerOrBasicOf(request) : bearerOf(request)
   if (!sent.sent) throw unauthenticated()
   const actor = await actorOf(face, { via, ip: from.ip, accepts }, sent)
-  if ('id' in actor) await face.requests(actor.id)
-  const facts = factsOf(request)
-  if (facts !== undefined) facts.actor = actorId(actor)
+  if ('id' in actor) {
+    const counting = face.requests(actor.id)
+    if (counting !== undefined) await counting
+  }
+  from.actor = actorId(actor)
   return { actor, via, ip: from.ip, client: null, request_id: from.requestId }
 }
 

@@ -17,22 +17,32 @@ export function drained(server: Server): Promise<void> {
   })
 }
 
-/** Answers what the parser rejects and what is no request for us with 4xx, and closes (security R25). */
-export function refuseMalformed(server: Server): void {
-  const answering = new WeakMap<Socket, number>()
-  server.on('request', (request, response) => {
-    const { socket } = request
-    answering.set(socket, (answering.get(socket) ?? 0) + 1)
-    response.on('close', () => answering.set(socket, (answering.get(socket) ?? 1) - 1))
-  })
+/** Answers that are being written on a connection. */
+export interface Open {
+  answers: number
+}
+
+/**
+ * Answers what the parser rejects and what is no request for us with 4xx, and closes (security R25). The caller counts
+ * the answers it is writing on a connection in what it is given for it.
+ */
+export function refuseMalformed(server: Server): (socket: Socket) => Open {
+  const known = new WeakMap<Socket, Open>()
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // Behind an answer that is still being written, a second one would be taken for part of it.
-    if (!socket.writable || error.code === 'ECONNRESET' || (answering.get(socket as Socket) ?? 0) > 0) {
-      return socket.destroy()
-    }
+    const isAnswering = (known.get(socket as Socket)?.answers ?? 0) > 0
+    if (!socket.writable || error.code === 'ECONNRESET' || isAnswering) return socket.destroy()
     end(socket as Socket, statusOf(error.code))
   })
   server.on('connect', (_, socket) => end(socket as Socket, '405 Method Not Allowed'))
+  return (socket) => {
+    let open = known.get(socket)
+    if (open === undefined) {
+      open = { answers: 0 }
+      known.set(socket, open)
+    }
+    return open
+  }
 }
 
 function statusOf(code: string | undefined): string {

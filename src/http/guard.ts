@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { canonicalIp, ipAllowed } from '../domain/ip-range.ts'
-import { headerValues } from './bearer.ts'
+import { onlyHeader } from './bearer.ts'
 
 /** What a server is reached by. */
 export interface Reachable {
@@ -13,8 +13,8 @@ export interface Reachable {
   allowedOrigins: readonly string[]
 }
 
-/** `anyOrigin` lets an Origin pass that is not on the list. */
-export type Guard = (request: IncomingMessage, anyOrigin?: boolean) => boolean
+/** `anyOrigin` is asked about an Origin that is not on the list, and lets it pass. */
+export type Guard = (request: IncomingMessage, anyOrigin?: () => boolean) => boolean
 
 /**
  * Lets a request pass whose Host is on the list, exactly and with its port, and whose Origin, if it sends one,
@@ -28,12 +28,12 @@ export function makeGuard(reachable: Reachable): Guard {
     if (port === 80 || port === 443) hosts.add(name)
     origins.add(new URL(`${scheme}://${name}:${port}`).origin)
   }
-  return (request, anyOrigin = false) => {
-    const [host, ...moreHosts] = headerValues(request, 'host')
-    if (host === undefined || moreHosts.length > 0 || !hosts.has(host)) return false
+  return (request, anyOrigin = () => false) => {
+    const { value: host, single } = onlyHeader(request, 'host')
+    if (host === undefined || !single || !hosts.has(host)) return false
     if (!targetAgrees(request, host)) return false
-    const [origin, ...moreOrigins] = headerValues(request, 'origin')
-    return origin === undefined || anyOrigin || (moreOrigins.length === 0 && origins.has(origin))
+    const origin = onlyHeader(request, 'origin')
+    return origin.value === undefined || (origin.single && origins.has(origin.value)) || anyOrigin()
   }
 }
 

@@ -1,12 +1,12 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { AppError } from '../core/errors.ts'
 
-/** Counts the requests of a credential, where the operator has set a limit; throws `rate_limited` above it. */
-export type RequestLimit = (credentialId: string) => Promise<void>
+/** Counts the requests of a credential; throws `rate_limited` above the limit. Undefined where the operator has set none. */
+export type RequestLimit = (credentialId: string) => Promise<void> | undefined
 
 /** Allows so many requests a second to each credential; without a number any. */
 export function makeRequestLimit(perSecond: number | null): RequestLimit {
-  if (perSecond === null) return async () => undefined
+  if (perSecond === null) return () => undefined
   const limiter = new RateLimiterMemory({ points: perSecond, duration: 1 })
   return async (id) => {
     const { consumedPoints } = await limiter.penalty(id)

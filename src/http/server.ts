@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { AppError } from '../core/errors.ts'
 import { clientAddress } from './address.ts'
 import { type Answer, answerJson, pathOf } from './answer.ts'
-import { drained, refuseMalformed } from './connections.ts'
+import { drained, type Open, refuseMalformed } from './connections.ts'
 import { nativeError } from './errors.ts'
 import { type Facts, keepFacts } from './facts.ts'
 import { type Guard, makeGuard } from './guard.ts'
@@ -63,10 +63,10 @@ export async function openServer(options: ServerOptions): Promise<OpenServer> {
   // One more than allowed, because Node drops the rest silently and a second Authorization may be in it.
   server.maxHeadersCount = mostHeaders + 1
   server.maxConnections = 2_000
-  refuseMalformed(server)
+  const openOf = refuseMalformed(server)
   await listening(server, options)
   const { port } = server.address() as AddressInfo
-  const handle = handler(options, makeGuard({ ...options.face, ...options, port }))
+  const handle = handler(options, makeGuard({ ...options.face, ...options, port }), openOf)
   server.on('request', handle)
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     if (Number(request.headers['content-length'] ?? 0) <= 1024 * 1024) response.writeContinue()
@@ -91,7 +91,11 @@ function listening(server: Server, { host, port }: ServerOptions): Promise<void>
   })
 }
 
-function handler({ face, app, raw, families = [] }: ServerOptions, guard: Guard) {
+function handler(
+  { face, app, raw, families = [] }: ServerOptions,
+  guard: Guard,
+  openOf: (socket: Socket) => Open,
+) {
   const respond = getRequestListener((request, env) => app.fetch(request, env), {
     // Bodies nobody reads are looked after in `leaveBody`, which stops earlier.
     autoCleanupIncoming: false,
@@ -104,13 +108,14 @@ function handler({ face, app, raw, families = [] }: ServerOptions, guard: Guard)
       route: 'refused',
       actor: null,
     }
-    observe(face, request, response, facts)
-    const path = pathOf(request)
-    const family = families.find((one) => one.owns(path))
-    const refused = refusal(request, guard(request, family?.anyOrigin?.(path) === true))
+    observe(face, request, response, { facts, open: openOf(request.socket) })
+    const owner = () => families.find((one) => one.owns(pathOf(request)))
+    const anyOrigin = () => owner()?.anyOrigin?.(pathOf(request)) === true
+    const refused = refusal(request, guard(request, anyOrigin))
     if (refused !== undefined) {
+      const path = pathOf(request)
       const { status, body, headers } =
-        family?.refusal(refused, facts.requestId, path) ?? nativeError(refused, facts.requestId)
+        owner()?.refusal(refused, facts.requestId, path) ?? nativeError(refused, facts.requestId)
       answerJson(request, response, status, body, { ...headers, connection: 'close' })
       return
     }
@@ -144,14 +149,16 @@ function observe(
   { log, metrics }: ServerOptions['face'],
   request: IncomingMessage,
   response: ServerResponse,
-  facts: Facts,
+  { facts, open }: { facts: Facts; open: Open },
 ): void {
   const started = performance.now()
+  open.answers += 1
   response.on('close', () => {
+    open.answers -= 1
     const { statusCode: status } = response
     const { requestId: request_id, route, actor } = facts
     metrics?.request(route, status)
     const ms = Math.round((performance.now() - started) * 10) / 10
-    log.info({ request_id, method: request.method, route, status, ms, actor }, 'request')
+    log.request({ request_id, method: request.method, route, status, ms, actor })
   })
 }

@@ -109,7 +109,6 @@ async function answer(face: HttpFace, dialect: Dialect, exchange: Exchange): Pro
   let caller: Caller | undefined
   try {
     caller = await callerFrom(request, face, dialect.via, facts, dialect)
-    facts.actor = 'id' in caller.actor ? caller.actor.id : null
     const { route, params } = matching(exchange)
     const { status, body } = await answered(face, dialect, caller, { request, route, params })
     const finished = dialect.finish?.(body, momentOf(face, exchange)) ?? body

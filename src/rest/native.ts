@@ -99,9 +99,7 @@ async function callerOf(
   route: NativeRoute | undefined,
 ): Promise<Caller> {
   if (route?.operation.permission === 'public' && !bearerOf(request).sent) return stranger(facts)
-  const caller = await callerFrom(request, face, 'v1', facts)
-  facts.actor = 'id' in caller.actor ? caller.actor.id : null
-  return caller
+  return callerFrom(request, face, 'v1', facts)
 }
 
 function stranger({ ip, requestId }: Facts): Caller {

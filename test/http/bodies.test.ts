@@ -149,7 +149,8 @@ function endless(running: Running, path: string, authorized: boolean) {
     let [sent, heard] = [0, '']
     const socket = connect(running.port, '127.0.0.1', () => socket.write(`${head.join('\r\n')}\r\n\r\n`))
     const pump = setInterval(() => {
-      if (socket.writableLength > 0) return
+      // The head goes first, however late the connection is.
+      if (socket.connecting || socket.writableLength > 0) return
       socket.write(chunk)
       sent += chunk.length
     }, 5)

@@ -41,7 +41,6 @@ async function answer(
 ): Promise<void> {
   try {
     const caller = await callerFrom(request, face, 'oauth2', facts, { basic: true })
-    facts.actor = 'id' in caller.actor ? caller.actor.id : null
     const endpoint = endpoints.get(pathOf(request))
     if (endpoint === undefined) throw new AppError('not_found', 'There is no such endpoint below /oauth2.')
     if (request.method !== 'POST')

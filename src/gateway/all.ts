@@ -61,7 +61,7 @@ async function items(
   for (let page = 0; page < mostPages; page += 1) {
     const answer = screenedAnswer(
       entry,
-      await asked(link, method, cursor === undefined ? {} : { cursor }),
+      await asked(call, link, method, cursor === undefined ? {} : { cursor }),
       newRedactions(),
     )
     if (!('result' in answer)) break
@@ -79,15 +79,21 @@ function offers({ about }: Link, method: string): boolean {
   return typeof capabilities === 'object' && capabilities !== null && capability in capabilities
 }
 
-async function level({ message }: Call, link: Link): Promise<unknown[]> {
-  if (offers(link, 'logging/')) await asked(link, message.method, message.params ?? {})
+async function level(call: Call, link: Link): Promise<unknown[]> {
+  if (offers(link, 'logging/')) await asked(call, link, call.message.method, call.message.params ?? {})
   return []
 }
 
 /** The answer to a request of the gateway's own. */
-function asked(link: Link, method: string, params: Record<string, unknown>): Promise<RpcAnswer> {
+function asked(
+  { token }: Call,
+  link: Link,
+  method: string,
+  params: Record<string, unknown>,
+): Promise<RpcAnswer> {
   const answer = new Promise<RpcAnswer>((resolve, reject) => {
     const party: Party = {
+      holder: token.token.id,
       asks: false,
       hear: (_, message) => ('method' in message ? undefined : resolve(message)),
       lost: (_, fault) => reject(fault),

@@ -29,6 +29,7 @@ export interface Conversation extends Party {
 }
 
 export interface ConversationOptions {
+  holder: string
   asks: boolean
   /** A session keeps what no stream takes now; a request that stands alone has nobody to tell it to. */
   keeps: boolean
@@ -46,7 +47,7 @@ const mostKept = 64
 
 /** Routes what servers say to the stream of the client it belongs to. */
 export function makeConversation(options: ConversationOptions): Conversation {
-  const { asks, keeps, outgoing, incoming, lost, answered } = options
+  const { holder, asks, keeps, outgoing, incoming, lost, answered } = options
   const calls = new Map<RequestId, OpenCall>()
   const asked = new Map<RequestId, Link>()
   let standing: Stream | undefined
@@ -71,6 +72,7 @@ export function makeConversation(options: ConversationOptions): Conversation {
   }
 
   const conversation: Conversation = {
+    holder,
     asks,
     calls,
     get standing() {

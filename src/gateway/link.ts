@@ -12,9 +12,12 @@ import {
   type RpcNotification,
   type RpcRequest,
 } from './message.ts'
+import { makeSubscriptions } from './subscriptions.ts'
 
 /** Who speaks over a link: a client's session, or one request without a session. */
 export interface Party {
+  /** The token it speaks for; null = the gateway itself. */
+  readonly holder: string | null
   /** It can answer requests of the server. */
   readonly asks: boolean
   /** A message for it, with ids it knows; `call` is its own request the message belongs to. */
@@ -59,6 +62,8 @@ export interface LinkOptions {
   clock(): number
   /** Ids of requests to clients, unique in the process. */
   nextId(): string
+  /** Told what callers are not told of a fault. */
+  troubled(fault: UpstreamFault): void
 }
 
 interface Call {
@@ -86,13 +91,14 @@ export class InitializeRefused extends Error {
 export async function openLink(
   open: OpenConduit,
   params: Record<string, unknown>,
-  { slug, shared, timeout, silence, clock, nextId }: LinkOptions,
+  { slug, shared, timeout, silence, clock, nextId, troubled }: LinkOptions,
 ): Promise<Link> {
   const calls = new Map<number, Call>()
   const asked = new Map<string, { id: RequestId; party: Party }>()
   const parties = new Set<Party>()
-  /** Who subscribed to a resource, by its URI. */
-  const subscribers = new Map<unknown, Set<Party>>()
+  const subscriptions = makeSubscriptions()
+  /** The tokens that spoke over it, of which two are as good as many. */
+  const holders = new Set<string>()
   let last = 0
   let over = false
   let idleSince = clock()
@@ -100,7 +106,10 @@ export async function openLink(
   const conduit: Conduit = await open({
     message: (message, within) => hear(message as RpcMessage, within),
     failed: (id, fault) => fail(id as number, fault),
-    closed: (fault) => end(fault),
+    closed(fault) {
+      if (!over) troubled(fault)
+      end(fault)
+    },
   })
 
   function hear(message: RpcMessage, within?: RequestId): void {
@@ -116,8 +125,7 @@ export async function openLink(
   /** Whose a notification is; between several parties nobody hears what could be of another. */
   function concerned({ method, params }: RpcNotification, call: Call | undefined): Party[] {
     if (method.endsWith('/list_changed')) return [...parties]
-    if (method === 'notifications/resources/updated' && parties.size > 1)
-      return [...(subscribers.get(params?.['uri']) ?? [])]
+    if (method === 'notifications/resources/updated' && shared) return subscriptions.of(params?.['uri'])
     const party = call?.party ?? sole()
     return party === undefined ? [] : [party]
   }
@@ -139,10 +147,10 @@ export async function openLink(
     call.party.hear(link, { ...message, params }, call.id)
   }
 
-  /** The only party there is. */
+  /** The only party there is; where other tokens spoke too, what the server says late could be about them. */
   function sole(): Party | undefined {
     const [first] = parties
-    return parties.size === 1 ? first : undefined
+    return parties.size === 1 && holders.size < 2 ? first : undefined
   }
 
   function ask(request: RpcRequest, call: Call | undefined): void {
@@ -169,6 +177,7 @@ export async function openLink(
   function fail(id: number, fault: UpstreamFault): void {
     const call = calls.get(id)
     if (call === undefined) return
+    if (!over) troubled(fault)
     // A server that is only slow should not go on for nobody.
     if (fault.problem === 'timeout' && !over) void send(cancelled(id))
     answered({ ...faultAnswer(call.id, slug, fault), id })
@@ -195,16 +204,8 @@ export async function openLink(
     answered({ ...failure(number, rpc.cancelled, 'The call was cancelled.') })
   }
 
-  /** Keeps who subscribed to what; true if others still want what this party does not any more. */
-  function stillWanted(party: Party, { method, params }: RpcRequest): boolean {
-    const uri = params?.['uri']
-    if (method === 'resources/subscribe') subscribers.set(uri, (subscribers.get(uri) ?? new Set()).add(party))
-    if (method !== 'resources/unsubscribe') return false
-    const left = subscribers.get(uri)
-    left?.delete(party)
-    if (left === undefined || left.size > 0) return left !== undefined
-    subscribers.delete(uri)
-    return false
+  function spoke({ holder }: Party): void {
+    if (holder !== null && holders.size < 2) holders.add(holder)
   }
 
   function numberOf(party: Party, id: unknown): number | undefined {
@@ -227,14 +228,20 @@ export async function openLink(
     get idleSince() {
       return idleSince
     },
-    join: (party) => void parties.add(party),
+    join(party) {
+      spoke(party)
+      parties.add(party)
+    },
     call(party, request) {
+      spoke(party)
       last += 1
       const meta = objectIn(request.params, '_meta')
       const { progressToken } = meta
       calls.set(last, { party, id: request.id, progress: progressToken, touched: clock() })
+      // Who does not stay hears of nothing later.
+      const own = parties.has(party) ? subscriptions.answer(party, { ...request, id: last }) : undefined
       if (over) fail(last, new UpstreamFault('session_ended', 'the link is over'))
-      else if (stillWanted(party, request)) answered({ jsonrpc: '2.0', id: last, result: {} })
+      else if (own !== undefined) answered(own)
       else if (progressToken === undefined) void send({ ...request, id: last })
       else {
         const params = { ...request.params, _meta: { ...meta, progressToken: last } }
@@ -263,8 +270,7 @@ export async function openLink(
         asked.delete(id)
         if (!over) void send(failure(question.id, rpc.cancelled, 'The client is gone.'))
       }
-      for (const [uri, some] of subscribers)
-        if (some.delete(party) && some.size === 0) subscribers.delete(uri)
+      subscriptions.leave(party)
       parties.delete(party)
       idleSince = clock()
     },
@@ -306,6 +312,7 @@ async function introduced(
   const late = () => reject(new UpstreamFault('timeout', 'no answer to initialize'))
   const timer = setTimeout(late, patience)
   const waiting: Party = {
+    holder: null,
     asks: false,
     hear(_, message) {
       if ('result' in message) resolve(message.result)

@@ -70,6 +70,8 @@ export function makeLinks({ open, timeout, idle, clock, log, introduction }: Lin
     const silence = entry.runs?.kind === 'program' ? timeout : null
     if (entry.runs === null) throw new UpstreamFault('not_configured', 'neither program nor address')
     try {
+      const troubled = (fault: UpstreamFault) =>
+        told(slug, fault, 'a server behind the gateway does not do its part')
       return await openLink(open(slug, entry.runs), params, {
         slug,
         shared,
@@ -77,16 +79,18 @@ export function makeLinks({ open, timeout, idle, clock, log, introduction }: Lin
         silence,
         clock,
         nextId,
+        troubled,
       })
     } catch (error) {
-      if (!(error instanceof InitializeRefused)) told(slug, error)
+      if (!(error instanceof InitializeRefused))
+        told(slug, error, 'a server behind the gateway cannot be opened')
       throw error
     }
   }
 
-  function told(server: string, error: unknown): void {
+  function told(server: string, error: unknown, what: string): void {
     const { problem, message } = asFault(error)
-    log.warn({ server, problem, reason: message }, 'a server behind the gateway cannot be opened')
+    log.warn({ server, problem, reason: message }, what)
   }
 
   return {

@@ -1,8 +1,9 @@
 import { type Conversation, makeConversation } from './conversation.ts'
 
 /** The client's side of a request without a session: nobody can be asked, and nothing is kept. */
-export function makeLone(): Conversation {
+export function makeLone(holder: string): Conversation {
   return makeConversation({
+    holder,
     asks: false,
     keeps: false,
     outgoing: (_, message) => message,

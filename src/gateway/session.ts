@@ -31,6 +31,7 @@ export function makeSession(
     links: new Map(),
     presented: { generation: token.generation, predecessor, ip: visit.facts.ip },
     conversation: makeConversation({
+      holder: token.id,
       asks: Object.keys(objectIn(params, 'capabilities')).length > 0,
       keeps: true,
       outgoing: (link, message) => toClient(session, link, message),

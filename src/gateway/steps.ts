@@ -44,8 +44,8 @@ export interface Call {
 }
 
 /**
- * A message on its way to a server: read bearer → verify → server scope → address → tool rules → guardrails in →
- * forward → guardrails out. Each step refuses before the next one runs, and no server hears of what is refused.
+ * A message on its way to a server: read bearer → verify → address → server scope → tool rules → limits →
+ * guardrails in → forward → guardrails out. Each step refuses before the next one runs, and no server hears of what is refused.
  */
 export async function post(gate: Gate, visit: Visit): Promise<void> {
   // Whoever has no good credential learns nothing about its message (mctx:mcp:401:body).
@@ -105,7 +105,7 @@ async function forward(call: Call, { subject, inner }: Aim, server: string): Pro
   if (subject === undefined && ruled) return exchange.answer(unknownMethod(message.id))
   const screened = screenIn(entry, inner)
   if ('blocked' in screened) return exchange.answer(blockedAnswer(message.id, screened.blocked))
-  const conversation = session?.conversation ?? makeLone()
+  const conversation = session?.conversation ?? makeLone(token.token.id)
   try {
     const link = await linkOf(gate, session, entry, token.token.id)
     if (link.shared && runsTasks(entry, message)) return exchange.answer(unknownMethod(message.id))

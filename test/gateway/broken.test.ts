@@ -126,6 +126,8 @@ describe.each(databases)('servers that do not do their part, on $name', (databas
     expect(performance.now() - started).toBeLessThan(3_000)
     expect(json.error.data).toEqual({ server: 'alpha', reason: 'timeout' })
     await expect.poll(() => guarded.alpha.asked.at(-1)).toBe('cancelled slow')
+    const logged = guarded.log.map((line) => JSON.parse(line)).filter(({ server }) => server === 'alpha')
+    expect(logged).toMatchObject([{ level: 'warn', problem: 'timeout', reason: expect.any(String) }])
   })
 
   it('a server that goes away ends its sessions; when it is back a new one works', async () => {

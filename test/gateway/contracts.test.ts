@@ -53,7 +53,7 @@ describe.each(databases)('servers behind the gateway, on $name', (database) => {
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
 
-  it(`${verifies('mctx:mcp:401:body')} no or bad token: 401 and the Unauthorized body, after Host and before the message is looked at`, async () => {
+  it(`${verifies('mctx:mcp:401:body')} no or bad token: 401 and the Unauthorized body, after Host and Origin and before the message is looked at`, async () => {
     const asked = guarded.alpha.asked.length
     for (const path of [at('alpha'), at('nowhere'), '/gateway/mcp']) {
       for (const secret of [null, 'nonsense', `mcpt_${'a'.repeat(43)}`]) {
@@ -69,11 +69,16 @@ describe.each(databases)('servers behind the gateway, on $name', (database) => {
           )
         }
       }
-      const foreign = await guarded.raw(
-        `POST ${path} HTTP/1.1\r\nhost: evil.example\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`,
-      )
-      expect(foreign).toContain('403 Forbidden')
-      expect(JSON.parse(foreign.slice(foreign.indexOf('{')))).toEqual(forbidden)
+      for (const lines of [
+        'host: evil.example',
+        `host: 127.0.0.1:${guarded.port}\r\norigin: http://evil.example`,
+      ]) {
+        const foreign = await guarded.raw(
+          `POST ${path} HTTP/1.1\r\n${lines}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`,
+        )
+        expect([lines, foreign.split('\r\n')[0]]).toEqual([lines, 'HTTP/1.1 403 Forbidden'])
+        expect(JSON.parse(foreign.slice(foreign.indexOf('{')))).toEqual(forbidden)
+      }
     }
     expect(guarded.alpha.asked.length).toBe(asked)
   })
@@ -89,7 +94,14 @@ describe.each(databases)('servers behind the gateway, on $name', (database) => {
   })
 
   it(`${verifies('mctx:mcp:403:server', 'mctx:mcp:scope:minimum')} a token for one server opens no other, even if its owner could; an unknown slug is 403, and 404 to whoever may open all`, async () => {
-    const one = await guarded.token({ servers: [guarded.servers['alpha']] })
+    const owner = (await guarded.call('create_user', { email: 'owner@example.com' })).json.user.id
+    const project = (await guarded.call('create_project', { name: 'Owned' })).json.project.id
+    await guarded.call('add_project_member', { project_id: project, user_id: owner })
+    await guarded.call('assign_config', { project_id: project, config_id: guarded.configId })
+    const key = await guarded.call('generate_user_key', { user_id: owner, project_id: project })
+    expect(await opens(key.json.delivery.secret)).toEqual(both)
+    const owned = { owner_id: owner, project_id: project }
+    const one = await guarded.token({ servers: [guarded.servers['alpha']] }, owned)
     const all = await guarded.token({ all_servers: true })
     expect(await opens(one.secret)).toEqual(alphaOnly)
     const refused = await guarded.rpc(at('beta'), one.secret, list)
@@ -97,6 +109,9 @@ describe.each(databases)('servers behind the gateway, on $name', (database) => {
     const unknown = await guarded.rpc(at('nowhere'), one.secret, list)
     expect([unknown.status, unknown.json]).toEqual([403, forbidden])
     expect((await guarded.rpc(at('nowhere'), all.secret, list)).status).toBe(404)
+    const inProject = await guarded.token({ all_servers: true }, owned)
+    expect(await opens(inProject.secret)).toEqual(both)
+    expect((await guarded.rpc(at('nowhere'), inProject.secret, list)).json).toEqual(forbidden)
     const tools = async (secret: string): Promise<string[]> =>
       (await guarded.rpc('/gateway/mcp', secret, list)).json.result.tools.map(
         (tool: { name: string }) => tool.name,
@@ -125,7 +140,7 @@ describe.each(databases)('servers behind the gateway, on $name', (database) => {
     expect((await guarded.rpc(at('alpha'), secret, echo(), from('192.0.2.1'))).json).toEqual(unauthorized)
   })
 
-  it(`${verifies('mctx:mcp:ip:match')} IPv4 and IPv6, single and ranges; a mapped address is the IPv4 one; without a trusted proxy the peer counts`, async () => {
+  it(`${verifies('mctx:mcp:ip:match')} IPv4 and IPv6, single and ranges; a mapped address is the IPv4 one; of X-Forwarded-For the last address a trusted proxy wrote`, async () => {
     const { secret } = await guarded.token(
       { all_servers: true },
       { allowed_ips: ['203.0.113.0/24', '2001:db8::/32', '192.0.2.9'] },
@@ -145,6 +160,20 @@ describe.each(databases)('servers behind the gateway, on $name', (database) => {
     expect((await guarded.rpc(at('alpha'), secret, echo())).status).toBe(403)
   })
 
+  it(`${verifies('mctx:mcp:ip:match')} where no proxy is trusted the peer counts, whatever X-Forwarded-For says`, async () => {
+    const direct = await openGuarded(database)
+    try {
+      const call = async (allowed: string, claimed: string) => {
+        const { secret } = await direct.token({ all_servers: true }, { allowed_ips: [allowed] })
+        return (await direct.rpc(at('alpha'), secret, echo(), from(claimed))).status
+      }
+      expect(await call('203.0.113.5', '203.0.113.5')).toBe(403)
+      expect(await call('127.0.0.1', '203.0.113.5')).toBe(200)
+    } finally {
+      await direct.close()
+    }
+  })
+
   it(`${verifies('mctx:mcp:endpoint:own', 'metorial:servers:connect:needs-token')} no server opens without an access token: none is 401, a management key 403; /mcp takes both`, async () => {
     const { secret } = await guarded.token({ all_servers: true })
     for (const path of [at('alpha'), '/gateway/mcp']) {
@@ -158,7 +187,7 @@ describe.each(databases)('servers behind the gateway, on $name', (database) => {
     expect(await opens(secret)).toEqual(both)
   })
 
-  it(`${verifies('mctx:tokens:revoke:servers', 'gassapi:token:revoke:servers')} DELETE in the dialect refuses the secret and its predecessor at the servers from the next request`, async () => {
+  it(`${verifies('mctx:tokens:revoke:servers')} DELETE in the dialect refuses the secret and its predecessor at the servers from the next request`, async () => {
     const made = await guarded.token({ all_servers: true })
     const rotated = await guarded.call('rotate_token', { token_id: made.id, grace_seconds: 600 })
     const { secret } = rotated.json.delivery
@@ -210,6 +239,14 @@ describe.each(databases)('servers behind the gateway, on $name', (database) => {
       asAdmin('POST', { config_id: guarded.configId }),
     )
     expect([assigned.status, await opens(secret)]).toEqual([200, both])
+    const empty = (await guarded.call('create_config', { name: 'empty' })).json.config.id
+    for (const [config_id, reach] of [
+      [empty, neither],
+      [guarded.configId, both],
+    ] as const) {
+      await guarded.send(`/api/v1/projects/${project}/assign-config`, asAdmin('POST', { config_id }))
+      expect([config_id, await opens(secret)]).toEqual([config_id, reach])
+    }
     const disabled = await guarded.send(`/api/v1/api-keys/${id}/disable`, asAdmin('POST'))
     expect([disabled.status, await opens(secret)]).toEqual([200, dead])
     await guarded.send(`/api/v1/api-keys/${id}/enable`, asAdmin('POST'))
@@ -224,7 +261,7 @@ describe.each(databases)('servers behind the gateway, on $name', (database) => {
     expect([await opens(secret), await opens(fresh)]).toEqual([dead, both])
   })
 
-  it(`${verifies('gassapi:generate:success:opens-servers', 'gassapi:token:scope:project')} a generated token opens every server of its project and nothing of another`, async () => {
+  it(`${verifies('gassapi:generate:success:opens-servers', 'gassapi:token:scope:project', 'gassapi:token:revoke:servers')} a generated token opens every server of its project and nothing of another, until it is revoked`, async () => {
     const person = { email: 'gassapi@example.com', password: 'correct horse battery' }
     const user = (await guarded.call('create_user', person)).json.user.id
     const config = (await guarded.call('create_config', { name: 'mine' })).json.config.id
@@ -240,19 +277,23 @@ describe.each(databases)('servers behind the gateway, on $name', (database) => {
       await guarded.call('assign_config', { project_id: id, config_id })
       projects.push(id)
     }
-    const generate = async (project_id: string): Promise<string> => {
+    const generate = async (project_id: string) => {
       const answer = await guarded.send('/public/generate-mcp-token', {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ ...person, project_id }),
       })
-      return answer.json.mcpClient.token
+      return answer.json.mcpClient.token as string
     }
-    const [mine = '', other = ''] = [await generate(projects[0] ?? ''), await generate(projects[1] ?? '')]
+    const [mine, other] = [await generate(projects[0] ?? ''), await generate(projects[1] ?? '')]
     expect(await opens(mine)).toEqual(neither)
     expect((await guarded.rpc(at('gamma'), mine, echo())).status).toBe(200)
     expect(await opens(other)).toEqual(both)
     expect((await guarded.rpc(at('gamma'), other, echo())).status).toBe(403)
+    const whose = await guarded.send('/mcp/validate', { headers: { authorization: `Bearer ${other}` } })
+    const ended = await guarded.send(`/api/tokens/${whose.json.data.user.mcp_token_id}`, asAdmin('DELETE'))
+    expect([ended.status, await opens(other)]).toEqual([200, dead])
+    expect((await guarded.rpc(at('gamma'), mine, echo())).status).toBe(200)
   })
 
   it(`${verifies('enkrypt:servers:tools:allow-list')} tools: {} lets every tool through, otherwise only the names in it; the rest never reaches the server`, async () => {

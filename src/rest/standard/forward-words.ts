@@ -12,15 +12,16 @@ export const forwardRefusal = z.object({
   detail: z.string(),
 })
 
-/** A refusal of forward-auth; `sent` says whether a credential came (security R33). */
+/**
+ * A refusal of forward-auth; `sent` says whether a credential came (security R33). No scope is named that a client could
+ * start an authorization for, which cannot succeed; of a limit its own headers tell.
+ */
 export function forwardError(error: unknown, requestId: string, sent: boolean): Answer {
   const { status, body, headers } = nativeError(error, requestId, sent)
   const reason = error instanceof AppError ? verdicts.find((one) => one === error.reason) : undefined
-  const { 'www-authenticate': challenge, ...rest } = headers
   return {
     status,
     body: { error: reason ?? body.error, detail: body.detail },
-    // A client that is told of a scope it lacks may start an authorization that cannot succeed.
-    headers: status === 401 && challenge !== undefined ? { ...rest, 'www-authenticate': challenge } : rest,
+    headers: status === 403 || reason === 'limit_reached' ? {} : headers,
   }
 }

@@ -273,6 +273,43 @@ describe.each(databases)('/auth/verify on $name', (one) => {
     expect((await world.verify(delivery.secret)).status).toBe(200)
   })
 
+  it('a token with limits is told where it stands; above them it is 429, and nothing else counts', async () => {
+    const server = await plantServer(world.beside)
+    const made = await world.token({
+      access: { servers: [server.id], limits: { requests: 2, per_seconds: 60 } },
+    })
+    const ask = async (path = '/auth/verify') => {
+      const { status, json, headers } = await world.verify(made.secret, path)
+      const [limit, left, reset] = ['limit', 'remaining', 'reset'].map((name) =>
+        headers.get(`ratelimit-${name}`),
+      )
+      const wait = headers.get('retry-after')
+      return [status, json?.error, limit, left, Number(reset) > 0, Number(wait) > 0]
+    }
+    // A window begins at a whole minute, and the test must not stand across two.
+    world.clock.pass(60_000 - (world.clock.now % 60_000))
+    expect(await ask(`/auth/verify/${server.slug}`)).toEqual([200, undefined, '2', '1', true, false])
+    expect(await ask('/auth/verify/none')).toEqual([403, 'server_not_in_scope', null, null, false, false])
+    expect(await ask()).toEqual([200, undefined, '2', '0', true, false])
+    expect(await ask()).toEqual([429, 'limit_reached', '2', '0', true, true])
+    expect(await ask('/auth/verify/none')).toEqual([403, 'server_not_in_scope', null, null, false, false])
+    expect((await world.introspect(made.secret)).text).toBe('{"active":false}')
+    world.clock.pass(60_000)
+    expect((await world.introspect(made.secret)).json).toMatchObject({
+      active: true,
+      limit: { limit: 2, remaining: 1, retry_after: null },
+    })
+    expect(await ask()).toEqual([200, undefined, '2', '0', true, false])
+  })
+
+  it('a token that is used up for ever names no time to come again', async () => {
+    const made = await world.token({ access: { limits: { max_uses: 1 } } })
+    expect((await world.verify(made.secret)).status).toBe(200)
+    const { status, json, headers } = await world.verify(made.secret)
+    const told = ['retry-after', 'ratelimit-reset', 'ratelimit-remaining'].map((name) => headers.get(name))
+    expect([status, json.error, ...told]).toEqual([429, 'limit_reached', null, null, '0'])
+  })
+
   it('R12: what a request claims to be is told to nobody', async () => {
     const made = await world.token()
     const claims = {

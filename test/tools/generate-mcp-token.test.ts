@@ -141,7 +141,7 @@ describe.each(databases)('generate_mcp_token on $name', (database) => {
         expires_at: null,
         allowed_ips: null,
         status: 'active',
-        access: { all_servers: true, servers: [], groups: [], tool_rules: null },
+        access: { all_servers: true, servers: [], groups: [], tool_rules: null, limits: null },
       }),
       secret: done?.secret,
       public_url: null,

@@ -116,6 +116,7 @@ describe.each(databases)('the token on $name', (one) => {
       servers: [],
       groups: [],
       tool_rules: null,
+      limits: null,
     })
     expect((await ask(`GET /api/tokens/${id}`, secret)).status).toBe(200)
     for (const line of [

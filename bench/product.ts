@@ -72,7 +72,10 @@ async function startServer(
   return { url, port: Number(new URL(url).port), pid: child.pid ?? 0, key, stop }
 }
 
-async function startGateway(dataDir: string, url: string): Promise<RunningServer & { path: string }> {
+async function startGateway(
+  dataDir: string,
+  url: string,
+): Promise<RunningServer & { path: string; tokens: string[] }> {
   const server = await startServer(dataDir, undefined, ['--allow-upstream', '127.0.0.1'])
   const admin = readFileSync(join(dataDir, 'admin.key'), 'latin1').trim()
   const call = async (name: string, input: object) => {
@@ -86,12 +89,16 @@ async function startGateway(dataDir: string, url: string): Promise<RunningServer
   }
   const { server: made } = await call('create_server', { name: 'everything' })
   await call('set_server_upstream', { server_id: made.id, runs: { url } })
-  const { delivery } = await call('create_token', {
-    name: 'bench',
-    access: { all_servers: true },
-    delivery: 'inline',
-  })
-  return { ...server, key: delivery.secret, path: `/servers/${made.slug}/mcp` }
+  const tokens: string[] = []
+  for (let at = 0; at < 20; at += 1) {
+    const { delivery } = await call('create_token', {
+      name: 'bench',
+      access: { all_servers: true },
+      delivery: 'inline',
+    })
+    tokens.push(delivery.secret)
+  }
+  return { ...server, tokens, path: `/servers/${made.slug}/mcp` }
 }
 
 function stdioCommand(dataDir: string): Command {

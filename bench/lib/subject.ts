@@ -37,8 +37,11 @@ export interface Subject {
   seedTokens(dataDir: string, count: number): Promise<string[]>
   openProduct(dataDir: string, databaseUrl?: string): Promise<OpenProduct>
   startServer(dataDir: string, databaseUrl?: string): Promise<RunningServer>
-  /** The product's gateway in front of one server, with a token that opens it as `key`; `path` is the server's. */
-  startGateway(dataDir: string, upstreamUrl: string): Promise<RunningServer & { path: string }>
+  /** The product's gateway in front of one server, with tokens that open it; `path` is the server's. */
+  startGateway(
+    dataDir: string,
+    upstreamUrl: string,
+  ): Promise<RunningServer & { path: string; tokens: string[] }>
   stdioCommand(dataDir: string): Command
   /** `POST /v1/validate_token`. */
   validateTarget(server: RunningServer, secrets: string[]): Target

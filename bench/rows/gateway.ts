@@ -12,7 +12,7 @@ export const gateway: Row = {
     const upstream = own(await startEverything())
     const direct = { ...upstream, headers: await openSession(upstream.url, '') }
     const through = own(await subject.startGateway(context.dir('gateway'), upstream.url))
-    const opened = await openSession(`${through.url}${through.path}`, through.key)
+    const opened = await openSession(`${through.url}${through.path}`, through.tokens[0] ?? '')
     const shared = { bodies, expect: 'Echo: measured' }
     await loader.aim('direct', { ...direct, path: '/mcp', ...shared })
     await loader.aim('gateway', { ...through, headers: opened, ...shared })

@@ -18,12 +18,14 @@ export const idle: Row = {
     const through = own(await subject.startGateway(context.dir('idle'), upstream.url))
     const url = `${through.url}${through.path}`
     // What a first session costs is there without a thousand.
-    for (let warm = 0; warm < 20; warm += 1) await openSession(url, through.key)
+    for (let warm = 0; warm < 20; warm += 1) await openSession(url, through.tokens[0] ?? '')
     await sleep(3_000)
     const before = residentOf(through.pid)
     const opened: Record<string, string>[] = []
-    for (let at = 0; at < sessions; at += 20)
-      opened.push(...(await Promise.all(Array.from({ length: 20 }, () => openSession(url, through.key)))))
+    // A token has streams for a hundred sessions at most.
+    const { tokens } = through
+    for (let at = 0; at < sessions; at += tokens.length)
+      opened.push(...(await Promise.all(tokens.map((token) => openSession(url, token)))))
     await sleep(3_000)
     const silent = residentOf(through.pid) - before
     const streams = await Promise.all(opened.map((headers) => listen(url, headers)))

@@ -2,11 +2,13 @@ import { LoggingLevelSchema } from '@modelcontextprotocol/sdk/types.js'
 import type { Entry } from '../core/entries.ts'
 import { newRedactions } from '../domain/guardrails/redactions.ts'
 import { rpc } from '../http/rpc.ts'
+import { UpstreamFault } from './conduit.ts'
 import { asFault, failure } from './faults.ts'
-import type { Link, Party } from './link.ts'
+import type { Link } from './link.ts'
 import type { RpcAnswer } from './message.ts'
 import { outerItems } from './naming.ts'
 import { linkOf } from './open-links.ts'
+import { askServer } from './own-request.ts'
 import { screenedAnswer } from './screening.ts'
 import type { Call } from './steps.ts'
 import { listOf, visible } from './subjects.ts'
@@ -84,29 +86,20 @@ async function level(call: Call, link: Link): Promise<unknown[]> {
   return []
 }
 
-/** The answer to a request of the gateway's own. */
 function asked(
   { token }: Call,
   link: Link,
   method: string,
   params: Record<string, unknown>,
 ): Promise<RpcAnswer> {
-  const answer = new Promise<RpcAnswer>((resolve, reject) => {
-    const party: Party = {
-      holder: token.token.id,
-      asks: false,
-      hear: (_, message) => ('method' in message ? undefined : resolve(message)),
-      lost: (_, fault) => reject(fault),
-    }
-    link.call(party, { jsonrpc: '2.0', id: 0, method, params })
-  })
-  return inTime(answer)
+  return askServer(link, { method, params, holder: token.token.id, patience: listPatience })
 }
 
-function inTime<T>(work: Promise<T>): Promise<T> {
+/** Opening may take longer than a list can wait; it goes on for whoever comes next. */
+function inTime<T>(opening: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('too slow to be listed')), listPatience)
+    timer = setTimeout(() => reject(new UpstreamFault('timeout', 'too slow to be listed')), listPatience)
   })
-  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+  return Promise.race([opening, late]).finally(() => clearTimeout(timer))
 }

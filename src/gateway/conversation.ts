@@ -1,5 +1,5 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
-import { internal, rpc } from '../http/rpc.ts'
+import { rpc } from '../http/rpc.ts'
 import type { UpstreamFault } from './conduit.ts'
 import type { Exchange, Stream } from './exchange.ts'
 import { failure } from './faults.ts'
@@ -9,7 +9,7 @@ import { isAnswer, isRequest, type RpcAnswer, type RpcMessage } from './message.
 /** A request of a client that waits for its answer. */
 export interface OpenCall {
   exchange: Exchange
-  /** What the client is told of the server's answer. */
+  /** What the client is told of the server's answer; never throws. */
   finish(answer: RpcAnswer): RpcAnswer
 }
 
@@ -57,7 +57,7 @@ export function makeConversation(options: ConversationOptions): Conversation {
     const open = call === undefined ? undefined : calls.get(call)
     if (call === undefined || open === undefined) return
     calls.delete(call)
-    open.exchange.answer(finished(open, message))
+    open.exchange.answer(open.finish(message))
     answered?.(link)
   }
 
@@ -115,12 +115,4 @@ export function makeConversation(options: ConversationOptions): Conversation {
     },
   }
   return conversation
-}
-
-function finished(open: OpenCall, message: RpcAnswer): RpcAnswer {
-  try {
-    return open.finish(message)
-  } catch {
-    return failure(message.id, rpc.internal, internal)
-  }
 }

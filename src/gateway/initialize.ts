@@ -4,9 +4,8 @@ import { AppError } from '../core/errors.ts'
 import { newRedactions } from '../domain/guardrails/redactions.ts'
 import type { Judged } from '../http/judged.ts'
 import { answerWith } from './exchange.ts'
-import { asFault, faultAnswer } from './faults.ts'
 import type { Gate, Visit } from './gate.ts'
-import { InitializeRefused } from './link.ts'
+import { unopened } from './introduce.ts'
 import { objectIn, type RpcAnswer, type RpcRequest } from './message.ts'
 import { linkOf, releaseLinks } from './open-links.ts'
 import { headersOf } from './request.ts'
@@ -42,8 +41,7 @@ async function serverWords(
     const result = adapted(link.about, entry, message)
     return screenedAnswer(entry, { jsonrpc: '2.0', id: message.id, result }, newRedactions())
   } catch (error) {
-    if (error instanceof InitializeRefused) return { ...error.answer, id: message.id }
-    return faultAnswer(message.id, slug, asFault(error))
+    return unopened(message.id, slug, error)
   }
 }
 

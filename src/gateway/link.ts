@@ -1,17 +1,18 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import { rpc } from '../http/rpc.ts'
-import { type Conduit, type OpenConduit, UpstreamFault, type UpstreamProblem } from './conduit.ts'
-import { asFault, failure, faultAnswer, upstreamCode } from './faults.ts'
+import { type Conduit, type OpenConduit, UpstreamFault } from './conduit.ts'
+import { asFault, failure, faultAnswer } from './faults.ts'
+import { introduce } from './introduce.ts'
 import {
   isAnswer,
   isRequest,
   objectIn,
   type RpcAnswer,
-  type RpcFailure,
   type RpcMessage,
   type RpcNotification,
   type RpcRequest,
 } from './message.ts'
+import { makeQuestions } from './questions.ts'
 import { makeSubscriptions } from './subscriptions.ts'
 
 /** Who speaks over a link: a client's session, or one request without a session. */
@@ -73,20 +74,6 @@ interface Call {
   touched: number
 }
 
-/** Requests of a server that a party has not answered yet. */
-const mostAsked = 100
-
-/** The server said no to `initialize`; the client is told in its words. */
-export class InitializeRefused extends Error {
-  readonly answer: RpcFailure
-
-  constructor(answer: RpcFailure) {
-    super('initialize refused')
-    this.name = 'InitializeRefused'
-    this.answer = answer
-  }
-}
-
 /** Opens a link with `initialize`. Rejects with `UpstreamFault` or `InitializeRefused`. */
 export async function openLink(
   open: OpenConduit,
@@ -94,7 +81,7 @@ export async function openLink(
   { slug, shared, timeout, silence, clock, nextId, troubled }: LinkOptions,
 ): Promise<Link> {
   const calls = new Map<number, Call>()
-  const asked = new Map<string, { id: RequestId; party: Party }>()
+  const questions = makeQuestions(nextId)
   const parties = new Set<Party>()
   const subscriptions = makeSubscriptions()
   /** The tokens that spoke over it, of which two are as good as many. */
@@ -154,30 +141,23 @@ export async function openLink(
   }
 
   function ask(request: RpcRequest, call: Call | undefined): void {
+    if (request.method === 'ping') return void send({ jsonrpc: '2.0', id: request.id, result: {} })
     const party = call?.party ?? sole()
-    if (request.method === 'ping') void send({ jsonrpc: '2.0', id: request.id, result: {} })
-    else if (party === undefined || !party.asks || asked.size >= mostAsked)
-      void send(failure(request.id, rpc.method, 'The client cannot be asked this.'))
-    else {
-      const id = nextId()
-      asked.set(id, { id: request.id, party })
-      party.hear(link, { ...request, id }, call?.id)
-    }
+    const asked = questions.ask(party, request)
+    if ('refused' in asked) void send(asked.refused)
+    else party?.hear(link, asked.told, call?.id)
   }
 
   /** The server takes a request of its own back. */
   function taken(message: RpcNotification): void {
-    for (const [id, { id: theirs, party }] of asked) {
-      if (theirs !== message.params?.['requestId']) continue
-      asked.delete(id)
-      party.hear(link, { ...message, params: { ...message.params, requestId: id } })
-    }
+    for (const { party, told } of questions.takeBack(message)) party.hear(link, told)
   }
 
   function fail(id: number, fault: UpstreamFault): void {
     const call = calls.get(id)
     if (call === undefined) return
-    if (!over) troubled(fault)
+    // Who opens it tells of what went wrong with that.
+    if (!over && call.party.holder !== null) troubled(fault)
     // A server that is only slow should not go on for nobody.
     if (fault.problem === 'timeout' && !over) void send(cancelled(id))
     answered({ ...faultAnswer(call.id, slug, fault), id })
@@ -253,10 +233,8 @@ export async function openLink(
       else if (!shared) await send(notification)
     },
     reply(party, answer) {
-      const question = asked.get(String(answer.id))
-      if (question === undefined || question.party !== party) return
-      asked.delete(String(answer.id))
-      void send({ ...answer, id: question.id })
+      const told = questions.answer(party, answer)
+      if (told !== undefined) void send(told)
     },
     listen: () => conduit.listen(),
     leave(party) {
@@ -265,11 +243,7 @@ export async function openLink(
         calls.delete(number)
         if (!over) void send(cancelled(number))
       }
-      for (const [id, question] of [...asked]) {
-        if (question.party !== party) continue
-        asked.delete(id)
-        if (!over) void send(failure(question.id, rpc.cancelled, 'The client is gone.'))
-      }
+      for (const answer of questions.leave(party)) if (!over) void send(answer)
       subscriptions.leave(party)
       parties.delete(party)
       idleSince = clock()
@@ -289,7 +263,7 @@ export async function openLink(
   }
 
   try {
-    about = await introduced(link, params, timeout)
+    about = await introduce(link, params, timeout)
     if (shared) await send({ jsonrpc: '2.0', method: 'notifications/initialized' })
     return link
   } catch (error) {
@@ -300,50 +274,4 @@ export async function openLink(
 
 function cancelled(requestId: number): RpcNotification {
   return { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } }
-}
-
-/** What the server answers to `initialize`. */
-async function introduced(
-  link: Link,
-  params: Record<string, unknown>,
-  patience: number,
-): Promise<Record<string, unknown>> {
-  const { promise, resolve, reject } = withResolvers<Record<string, unknown>>()
-  const late = () => reject(new UpstreamFault('timeout', 'no answer to initialize'))
-  const timer = setTimeout(late, patience)
-  const waiting: Party = {
-    holder: null,
-    asks: false,
-    hear(_, message) {
-      if ('result' in message) resolve(message.result)
-      else if ('error' in message) reject(refusalOf(message))
-    },
-    lost: (_, fault) => reject(fault),
-  }
-  link.call(waiting, { jsonrpc: '2.0', id: 0, method: 'initialize', params })
-  try {
-    return await promise
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-function withResolvers<T>() {
-  let settle: { resolve(value: T): void; reject(error: Error): void } | undefined
-  const promise = new Promise<T>((resolve, reject) => {
-    settle = { resolve, reject }
-  })
-  return {
-    promise,
-    resolve: (value: T) => settle?.resolve(value),
-    reject: (error: Error) => settle?.reject(error),
-  }
-}
-
-/** Our own answer in the server's stead is the fault it stands for; any other is the server's word. */
-function refusalOf(answer: RpcFailure): Error {
-  const { reason } = objectIn({ data: answer.error.data }, 'data')
-  return answer.error.code === upstreamCode
-    ? new UpstreamFault(reason as UpstreamProblem, answer.error.message)
-    : new InitializeRefused(answer)
 }

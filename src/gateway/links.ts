@@ -2,7 +2,8 @@ import type { Entry, EntryRuns } from '../core/entries.ts'
 import type { Logger } from '../log.ts'
 import { type OpenConduit, UpstreamFault } from './conduit.ts'
 import { asFault } from './faults.ts'
-import { InitializeRefused, type Link, openLink, type Party } from './link.ts'
+import { InitializeRefused } from './introduce.ts'
+import { type Link, openLink, type Party } from './link.ts'
 
 /** Opens a conversation with what a server runs or calls. */
 export type OpenRuns = (slug: string, runs: EntryRuns) => OpenConduit

@@ -81,14 +81,15 @@ async function answer(gate: Gate, visit: Visit): Promise<void> {
   } catch (error) {
     if (!(error instanceof AppError))
       gate.face.log.error({ error, request_id: facts.requestId }, 'gateway request failed')
-    refuse(visit, error)
+    refuse(gate, visit, error)
   }
 }
 
-function refuse(visit: Visit, error: unknown): void {
+function refuse({ sessionsOn }: Gate, visit: Visit, error: unknown): void {
   const { request, response, facts, limit } = visit
   const { status, body, headers } = rpcRefusal(error, facts.requestId, bearerOf(request).sent)
-  const allow: Record<string, string> = status === 405 ? { allow: 'GET, POST, DELETE' } : {}
+  const allow: Record<string, string> =
+    status === 405 ? { allow: sessionsOn ? 'GET, POST, DELETE' : 'POST' } : {}
   // A token whose uses are all used up has no time to come back at.
   if (limit?.retry_after === null) delete headers['retry-after']
   if (response.headersSent) response.destroy()

@@ -1,15 +1,17 @@
 import type { Entry } from '../core/entries.ts'
 import { AppError } from '../core/errors.ts'
+import type { Redactions } from '../domain/guardrails/redactions.ts'
 import { readJsonOf } from '../http/body.ts'
 import type { Judged } from '../http/judged.ts'
+import { internal, rpc } from '../http/rpc.ts'
 import { admit } from './admit.ts'
 import { type Aim, aimOf } from './aim.ts'
 import { answerForAll } from './all.ts'
 import { answerWith, type Exchange, openExchange } from './exchange.ts'
-import { asFault, faultAnswer, unknownMethod } from './faults.ts'
+import { failure, unknownMethod } from './faults.ts'
 import type { Gate, Session, Visit } from './gate.ts'
 import { initialize } from './initialize.ts'
-import { InitializeRefused } from './link.ts'
+import { unopened } from './introduce.ts'
 import { makeLone } from './lone.ts'
 import {
   asMessage,
@@ -109,13 +111,13 @@ async function forward(call: Call, { subject, inner }: Aim, server: string): Pro
   try {
     const link = await linkOf(gate, session, entry, token.token.id)
     if (link.shared && runsTasks(entry, message)) return exchange.answer(unknownMethod(message.id))
-    const finish = (answer: RpcAnswer) => shown(call, entry, screenedAnswer(entry, answer, screened.memory))
+    const finish = (answer: RpcAnswer) => finished(call, entry, answer, screened.memory)
     conversation.open(message.id, { exchange, finish })
     const noTasks = visit.slug === null || (link.shared && entry.runs?.kind === 'program')
     link.call(conversation, noTasks ? withoutTask(screened.message) : screened.message)
   } catch (error) {
     if (error instanceof AppError) throw error
-    exchange.answer(unopened(message, server, error))
+    exchange.answer(unopened(message.id, server, error))
   }
 }
 
@@ -130,18 +132,22 @@ function withoutTask(message: RpcRequest): RpcRequest {
   return task === undefined ? message : { ...message, params }
 }
 
+/** What the caller is told of a server's answer; a fault of ours says nothing of it. */
+function finished(call: Call, entry: Entry, answer: RpcAnswer, memory: Redactions): RpcAnswer {
+  const { gate, visit } = call
+  try {
+    return shown(call, entry, screenedAnswer(entry, answer, memory))
+  } catch (error) {
+    gate.face.log.error({ error, request_id: visit.facts.requestId }, 'an answer could not be passed on')
+    return failure(answer.id, rpc.internal, internal)
+  }
+}
+
 /** A server's answer as its caller may see it. */
 function shown({ visit, token, message }: Call, entry: Entry, answer: RpcAnswer): RpcAnswer {
   if (!('result' in answer)) return answer
   const result = visible(message.method, answer.result, entry, token.candidate?.tool_rules ?? null)
   return { ...answer, result: visit.slug === null ? outerResult(entry.slug, result) : result }
-}
-
-/** The answer where the conversation with a server could not begin. */
-export function unopened({ id }: RpcRequest, server: string, error: unknown): RpcAnswer {
-  return error instanceof InitializeRefused
-    ? { ...error.answer, id }
-    : faultAnswer(id, server, asFault(error))
 }
 
 /** Counts the open calls of a credential; throws `rate_limited` where there are too many. */

@@ -38,7 +38,7 @@ export const command = clean('line')
 export const args = z.array(clean('block').max(8_000)).max(256)
 
 export const url = z
-  .url({ protocol: /^https?$/ })
+  .url({ protocol: /^https?$/, error: 'must be an address that begins with https:// or http://' })
   .max(2_000)
   .refine((text) => textProblem(text, 'line') === undefined, 'holds characters that are not allowed in a URL')
   .refine((text) => !/^https?:[/\\]*[^/\\?#]*@/i.test(text), 'must not hold a user or a password')

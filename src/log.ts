@@ -56,10 +56,11 @@ export function makeLog(level: string, stream: { write(line: string): void } = s
   }
   const log = pino(options, stream)
   return Object.assign(log, {
-    request(line: RequestLine) {
+    request({ request_id, method, route, status, ms, actor }: RequestLine) {
       if (!log.isLevelEnabled('info')) return
       const time = new Date().toISOString()
-      stream.write(`${JSON.stringify({ level: 'info', time, ...line, msg: 'request' })}\n`)
+      const line = { level: 'info', time, request_id, method, route, status, ms, actor, msg: 'request' }
+      stream.write(`${JSON.stringify(line)}\n`)
     },
   })
 }

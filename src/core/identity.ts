@@ -40,21 +40,25 @@ function made(
   token: FoundToken,
   kind: Identity['kind'],
   predecessor: boolean,
-  { groups, servers, ...names }: FoundIdentity,
+  { groups, servers, created_at, owner_email, project_name }: FoundIdentity,
 ): Identity {
   const { id, name, owner_id, project_id, not_before } = token
-  return {
+  const expires_at = predecessor ? earlier(token.previous_until, token.expires_at) : token.expires_at
+  const identity: Identity = {
     id,
     kind,
     name,
     owner_id,
+    owner_email,
     project_id,
-    ...names,
+    project_name,
     groups: listed(groups),
-    ...(servers === undefined ? {} : { servers: listed(servers) }),
+    created_at,
     not_before,
-    expires_at: predecessor ? earlier(token.previous_until, token.expires_at) : token.expires_at,
+    expires_at,
   }
+  if (servers !== undefined) identity.servers = listed(servers)
+  return identity
 }
 
 function earlier(one: string | null, other: string | null): string | null {

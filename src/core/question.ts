@@ -17,9 +17,9 @@ export function requestOf({ server, tool, ip }: Asked): Request {
   if (ip !== undefined && canonicalIp(ip) === undefined) {
     throw new AppError('invalid_input', 'ip: must be an IPv4 or IPv6 address.', { field: 'ip' })
   }
-  return {
-    ...(server === undefined ? {} : { server }),
-    ...(tool === undefined ? {} : { tool }),
-    ...(ip === undefined ? {} : { ip }),
-  }
+  const request: Request = {}
+  if (server !== undefined) request.server = server
+  if (tool !== undefined) request.tool = tool
+  if (ip !== undefined) request.ip = ip
+  return request
 }

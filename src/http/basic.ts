@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
-import { bearerOf, headerValues } from './bearer.ts'
+import { bearerOf, onlyHeader } from './bearer.ts'
 
 /** A credential as it was sent; `sent` is true if any Authorization header came, also where its form is refused. */
 export interface Sent {
@@ -17,9 +17,9 @@ const basicPattern = /^basic +([A-Za-z0-9+/]{1,1024}={0,2})$/i
  * endpoints whose standard has clients that send nothing else.
  */
 export function bearerOrBasicOf(request: IncomingMessage): Sent {
-  const values = headerValues(request, 'authorization')
-  const [, encoded] = basicPattern.exec(values[0] ?? '') ?? []
-  if (encoded === undefined || values.length > 1) return bearerOf(request)
+  const { value, single } = onlyHeader(request, 'authorization')
+  const [, encoded] = basicPattern.exec(value ?? '') ?? []
+  if (encoded === undefined || !single) return bearerOf(request)
   const bytes = Buffer.from(encoded, 'base64')
   // The decoder drops what does not belong; what it read must be what was sent.
   const isExact = bytes.toString('base64').replace(/=+$/, '') === encoded.replace(/=+$/, '')
@@ -31,6 +31,8 @@ export function bearerOrBasicOf(request: IncomingMessage): Sent {
 
 /** A text that was form-encoded; undefined if it cannot have been. */
 export function formDecoded(text: string): string | undefined {
+  // Most texts are written as themselves.
+  if (!text.includes('%') && !text.includes('+')) return text
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))
   } catch {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { reached, unauthenticated } from '../core/authenticate.ts'
 import type { Via } from '../core/context.ts'
 import { AppError } from '../core/errors.ts'
-import type { Verified, VerifyOptions } from '../core/verify.ts'
+import type { Request, Verified, VerifyOptions } from '../core/verify.ts'
 import { reasonOf, statusOf } from '../domain/verdict.ts'
 import { bearerOf } from './bearer.ts'
 import { factsOf } from './facts.ts'
@@ -32,7 +32,9 @@ export async function judgedFrom(
 ): Promise<Judged> {
   const { secret, sent } = bearerOf(request)
   if (!sent) throw unauthenticated()
-  const asked = { ip, ...(server === undefined ? {} : { server }), ...(tool === undefined ? {} : { tool }) }
+  const asked: Request = { ip }
+  if (server !== undefined) asked.server = server
+  if (tool !== undefined) asked.tool = tool
   const verified =
     secret === undefined ? undefined : await reached(face.core.verifier.verify(secret, asked, options))
   const token = verified?.token
@@ -43,10 +45,11 @@ export async function judgedFrom(
   }
   if (verified.verdict === 'ip_not_allowed')
     face.core.tallies.count({ action: 'authentication_from_other_address', via, ip })
-  if (options.note !== false) await face.requests(token.id)
+  const counting = options.note === false ? undefined : face.requests(token.id)
+  if (counting !== undefined) await counting
   const facts = factsOf(request)
   if (facts !== undefined) facts.actor = token.id
-  return { ...verified, token }
+  return verified as Judged
 }
 
 /** What a verdict that does not let the token through is answered with; undefined where it does. */

@@ -43,37 +43,43 @@ export const introspect_token = operation({
   permission: 'tokens:validate',
   effect: 'read',
   faces: ['rest'],
-  async run(ctx, { token, ...asked }) {
+  async run(ctx, input) {
     const options = { count: true, within: ctx.scope }
-    const verified = await ctx.verifier.verify(token, requestOf(asked), options)
+    const verified = await ctx.verifier.verify(input.token, requestOf(input), options)
     if (verified.verdict !== 'valid') return { active: false }
     const identity = await identityOf(ctx, verified, { servers: true })
     return identity === undefined ? { active: false } : active(ctx, identity, verified.limit)
   },
 })
 
-async function active({ host }: Context, identity: Identity, limit: LimitState | undefined) {
-  const { id, owner_id, owner_email, created_at, not_before, expires_at, servers = [] } = identity
+async function active(
+  { host }: Context,
+  identity: Identity,
+  limit: LimitState | undefined,
+): Promise<z.input<typeof output>> {
+  const { id, kind, name, owner_id, owner_email, project_id, groups, servers = [] } = identity
+  const { created_at, not_before, expires_at } = identity
   const iss = await host.revealBase()
-  return {
+  const told: z.input<typeof output> = {
     active: true,
-    token_type: 'Bearer' as const,
+    token_type: 'Bearer',
     client_id: id,
     jti: id,
     sub: owner_id ?? id,
-    ...(owner_email === null ? {} : { username: owner_email }),
-    ...(iss === null ? {} : { iss: iss.replace(/\/$/, '') }),
     iat: secondsOf(created_at),
-    ...(not_before === null ? {} : { nbf: secondsOf(not_before) }),
-    ...(expires_at === null ? {} : { exp: secondsOf(expires_at) }),
     scope: servers.join(' '),
-    name: identity.name,
-    kind: identity.kind,
-    project_id: identity.project_id,
-    groups: identity.groups,
+    name,
+    kind,
+    project_id,
+    groups,
     servers,
-    ...(limit === undefined ? {} : { limit }),
   }
+  if (owner_email !== null) told.username = owner_email
+  if (iss !== null) told.iss = iss.replace(/\/$/, '')
+  if (not_before !== null) told.nbf = secondsOf(not_before)
+  if (expires_at !== null) told.exp = secondsOf(expires_at)
+  if (limit !== undefined) told.limit = limit
+  return told
 }
 
 function secondsOf(iso: string): number {

@@ -29,17 +29,18 @@ export async function readForm<Name extends string>(
 }
 
 function parsed<Name extends string>(text: string, names: readonly Name[]): { [name in Name]?: string } {
-  const values = new Map<string, string>()
+  const seen = new Set<string>()
+  const values: { [name in Name]?: string } = {}
   for (const pair of text.split('&')) {
     const at = pair.indexOf('=')
     const name = formDecoded(at === -1 ? pair : pair.slice(0, at))
     const value = at === -1 ? '' : formDecoded(pair.slice(at + 1))
     if (name === undefined || value === undefined) throw unreadable()
-    if (values.has(name)) throw new AppError('invalid_input', 'A parameter stands twice in the body.')
-    values.set(name, value)
+    if (seen.has(name)) throw new AppError('invalid_input', 'A parameter stands twice in the body.')
+    seen.add(name)
+    if (names.includes(name as Name)) values[name as Name] = value
   }
-  const known = names.flatMap((name) => (values.has(name) ? [[name, values.get(name)]] : []))
-  return Object.fromEntries(known) as { [name in Name]?: string }
+  return values
 }
 
 function unreadable(): AppError {

@@ -22,9 +22,9 @@ export function identityHeaders({
   }
 }
 
+const hidden = /[^\x21-\x24\x26-\x7e]+/g
+
 /** Text others wrote as visible ASCII, the rest percent-encoded as UTF-8, so that it can neither end a header nor begin one. */
 function visible(text: string): string {
-  return text.replace(/[^\x21-\x24\x26-\x7e]+/g, (part) =>
-    Buffer.from(part).toString('hex').replace(/../g, '%$&'),
-  )
+  return text.replace(hidden, (part) => Buffer.from(part).toString('hex').replace(/../g, '%$&'))
 }

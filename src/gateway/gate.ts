@@ -12,7 +12,6 @@ import type { Links } from './links.ts'
 export interface Session extends Held {
   /** The server it talks to; null = all in reach. */
   slug: string | null
-  tokenId: string
   conversation: Conversation
   /** What its client said of itself. */
   params: Record<string, unknown>

@@ -37,7 +37,7 @@ async function serverWords(
   const entry = await gate.face.core.entries.find(slug)
   if (entry === undefined) throw new AppError('forbidden', 'The token does not reach this server.')
   try {
-    const link = await linkOf(gate, gate.sessionsOn ? session : undefined, entry, session.tokenId)
+    const link = await linkOf(gate, gate.sessionsOn ? session : undefined, entry, session.principal)
     const result = adapted(link.about, entry, message)
     return screenedAnswer(entry, { jsonrpc: '2.0', id: message.id, result }, newRedactions())
   } catch (error) {

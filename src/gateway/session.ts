@@ -26,7 +26,6 @@ export function makeSession(
       await releaseLinks(gate, session)
     },
     slug: visit.slug,
-    tokenId: token.id,
     params,
     links: new Map(),
     presented: { generation: token.generation, predecessor, ip: visit.facts.ip },

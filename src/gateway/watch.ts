@@ -29,6 +29,6 @@ export function watchSessions({ face, sessions }: Pick<Gate, 'face' | 'sessions'
   return { stop: () => clearInterval(timer) }
 }
 
-function asked({ tokenId, slug, presented }: Session): Presented {
-  return { token_id: tokenId, server: slug, ...presented }
+function asked({ principal, slug, presented }: Session): Presented {
+  return { token_id: principal, server: slug, ...presented }
 }

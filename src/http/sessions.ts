@@ -3,7 +3,7 @@ import { AppError } from '../core/errors.ts'
 /** One client's conversation over HTTP; it identifies nobody, each request brings its own credential (security R12). */
 export interface Held {
   id: string
-  /** Whose it is: kind and id of the credential it was opened with. */
+  /** Whose it is: the credential it was opened with. */
   principal: string
   /** A client listens on its standing stream. */
   standing: boolean

@@ -91,6 +91,14 @@ describe.each(databases)('rules of a token at the gateway, on $name', (database)
     for (const name of ['echo', '__echo', 'alpha__', 'alpha'])
       expect((await guarded.rpc(all, secret, call(name))).status).not.toBe(500)
     expect(guarded.alpha.asked.length).toBe(asked)
+    const heard = guarded.alpha.headers.length
+    const { secret: unruled } = await guarded.token({ all_servers: true })
+    const own = await guarded.rpc(alpha, unruled, ask('vendor/extra', {}))
+    expect([own.status, own.json.error.code]).toEqual([200, -32601])
+    expect(guarded.alpha.headers.length).toBeGreaterThan(heard + 1)
+    const before = guarded.alpha.headers.length
+    expect((await guarded.rpc(all, unruled, ask('vendor/extra', {}))).json.error.code).toBe(-32601)
+    expect(guarded.alpha.headers.length).toBe(before)
   })
 
   it('the tool a rule judged is the one the server is asked for, whatever the body says twice', async () => {

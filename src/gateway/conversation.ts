@@ -94,7 +94,10 @@ export function makeConversation(options: ConversationOptions): Conversation {
       lost(link, fault)
     },
     stand(stream) {
+      const older = standing
       standing = stream
+      // Nothing would come on it any more, and nobody would end it with the session.
+      older?.end()
       if (stream === undefined) return
       const waiting = kept
       kept = []

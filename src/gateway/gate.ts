@@ -13,6 +13,10 @@ export interface Session extends Held {
   /** The server it talks to; null = all in reach. */
   slug: string | null
   conversation: Conversation
+  /** The revision of the protocol it has agreed on. */
+  version?: unknown
+  /** It has ended: what is opened for it now nobody would close. */
+  over: boolean
   /** What its client said of itself. */
   params: Record<string, unknown>
   /** The links it has, by entry id. */

@@ -22,6 +22,7 @@ export async function initialize(
   const session = makeSession(gate, visit, token, message.params ?? {})
   const answer =
     visit.slug === null ? ownWords(gate, message) : await serverWords(gate, visit.slug, session, message)
+  if ('result' in answer) session.version = answer.result['protocolVersion']
   const opens = gate.sessionsOn && 'result' in answer
   if (opens) gate.sessions.add(session)
   else await releaseLinks(gate, session)

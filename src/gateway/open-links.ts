@@ -46,6 +46,10 @@ async function opened(gate: Gate, session: Session, entry: Entry, tokenId: strin
   const link = own
     ? await gate.links.own(entry, session.params, tokenId)
     : await gate.links.shared(entry, tokenId)
+  if (session.over) {
+    gate.links.release(link, session.conversation)
+    throw new AppError('not_found', 'Session not found', { entity: 'session' })
+  }
   link.join(session.conversation)
   if (session.slug === null)
     await link.notify(session.conversation, { jsonrpc: '2.0', method: 'notifications/initialized' })

@@ -19,9 +19,11 @@ export function makeSession(
     id: randomUUID(),
     principal: token.id,
     standing: false,
+    over: false,
     touched: gate.face.core.clock(),
     busy: () => session.conversation.calls.size > 0,
     async end() {
+      session.over = true
       session.conversation.end('The session ended.')
       await releaseLinks(gate, session)
     },

@@ -1,3 +1,4 @@
+import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js'
 import type { Entry } from '../core/entries.ts'
 import { AppError } from '../core/errors.ts'
 import type { Redactions } from '../domain/guardrails/redactions.ts'
@@ -85,6 +86,7 @@ async function carry(gate: Gate, visit: Visit, message: RpcRequest): Promise<voi
   const wanted = { server: aim.server ?? undefined, name: aim.subject?.name }
   const token = await admit(gate, visit, wanted, { count: true })
   const session = sessionOf(gate, visit, token)
+  refuseVersion(visit, session)
   if (session?.conversation.calls.has(message.id))
     throw new AppError('invalid_input', 'A call with this id is still running; use each id once.', {
       reason: 'rpc',
@@ -148,6 +150,14 @@ function shown({ visit, token, message }: Call, entry: Entry, answer: RpcAnswer)
   if (!('result' in answer)) return answer
   const result = visible(message.method, answer.result, entry, token.candidate?.tool_rules ?? null)
   return { ...answer, result: visit.slug === null ? outerResult(entry.slug, result) : result }
+}
+
+/** Refuses a revision of the protocol that neither we know nor the session has agreed on. */
+function refuseVersion({ request }: Visit, session: Session | undefined): void {
+  const version = request.headers['mcp-protocol-version']
+  if (version === undefined || version === session?.version) return
+  if (SUPPORTED_PROTOCOL_VERSIONS.includes(String(version))) return
+  throw new AppError('invalid_input', 'Bad Request: Unsupported protocol version', { reason: 'rpc' })
 }
 
 /** Counts the open calls of a credential; throws `rate_limited` where there are too many. */

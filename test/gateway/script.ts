@@ -10,6 +10,7 @@ import {
   ResultSchema,
 } from '@modelcontextprotocol/sdk/types.js'
 import { expect } from 'vitest'
+import { oneATurn } from './proving.ts'
 
 /** Everything a client of the everything server saw, without what differs between any two runs. */
 export interface Transcript {
@@ -81,9 +82,7 @@ export async function play(transport: Transport, { able, names, uris }: Played):
     tellVersion?.(agreed)
   }
   await client.connect(transport)
-  // The client forgets whose progress it is once it has the answer, if both come in one turn of the loop.
-  const hear = transport.onmessage
-  transport.onmessage = (message, extra) => void setImmediate(() => hear?.(message, extra))
+  oneATurn(transport)
 
   type Options = NonNullable<Parameters<Client['request']>[2]>
   /** The raw result of a request, or its error. */

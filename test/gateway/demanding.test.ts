@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { ListRootsRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Everything, startEverything } from './everything.ts'
 import { script } from './program.ts'
@@ -279,7 +280,73 @@ describe('a demanding client at the gateway', () => {
     expect((await echo('/gateway/mcp', atAll, `${slug}__`)).json.result).toBeDefined()
   })
 
-  it('what a shared program says is heard by nobody once several have spoken to it', async () => {
+  it('changed lists, pings and questions of a server come through, during a call and after it', async () => {
+    const asks = `
+      import { createInterface } from 'node:readline'
+      const say = (message) => console.log(JSON.stringify({ jsonrpc: '2.0', ...message }))
+      const answers = []
+      createInterface({ input: process.stdin }).on('line', (line) => {
+        const message = JSON.parse(line)
+        const { id, method, params } = message
+        if (method === undefined) return answers.push(message)
+        if (method === 'initialize')
+          return say({ id, result: { protocolVersion: params.protocolVersion, capabilities: { tools: { listChanged: true } },
+            serverInfo: { name: 'x', version: '1' } } })
+        if (method !== 'tools/call') return
+        if (params.arguments.answers) return say({ id, result: { content: [], structuredContent: { answers } } })
+        for (const list of ['tools', 'prompts', 'resources']) say({ method: 'notifications/' + list + '/list_changed' })
+        say({ id: 0, method: 'ping' })
+        say({ id: 'during', method: 'roots/list' })
+        say({ id, result: { content: [] } })
+        setTimeout(() => say({ id: 'after', method: 'roots/list' }), 100)
+        say({ id: 'unknown', method: 'demo/unknown' })
+      })`
+    const { slug, id } = await proving.add('asks', script(asks))
+    const key = await proving.secret([id])
+    for (const prefix of ['', `${slug}__`]) {
+      const client = new Client({ name: 'asked', version: '1' }, { capabilities: { roots: {} } })
+      const changed: string[] = []
+      client.fallbackNotificationHandler = async ({ method }) => void changed.push(method)
+      client.setRequestHandler(ListRootsRequestSchema, () => ({ roots: [] }))
+      await client.connect(proving.way(prefix === '' ? slug : null, key))
+      await client.callTool({ name: `${prefix}any`, arguments: {} })
+      const answers = async () => {
+        const got = await client.callTool({ name: `${prefix}any`, arguments: { answers: true } })
+        return (got.structuredContent as { answers: { id: string | number }[] }).answers.map(({ id }) => id)
+      }
+      await expect
+        .poll(async () => (await answers()).map(String).sort())
+        .toEqual(['0', 'after', 'during', 'unknown'])
+      expect(changed).toEqual(
+        ['tools', 'prompts', 'resources'].map((list) => `notifications/${list}/list_changed`),
+      )
+      await client.close()
+    }
+  })
+
+  it('what is opened for a session that ends meanwhile is closed again', async () => {
+    const slow = `
+      import { createInterface } from 'node:readline'
+      createInterface({ input: process.stdin }).on('line', (line) => {
+        const { id, method, params } = JSON.parse(line)
+        const result = { protocolVersion: params?.protocolVersion, capabilities: {}, serverInfo: { name: 'x', version: '1' } }
+        if (method === 'initialize') setTimeout(() => console.log(JSON.stringify({ jsonrpc: '2.0', id, result })), 500)
+      })`
+    const { slug, id } = await proving.add('slow start', script(slow))
+    const key = await proving.secret([id])
+    const session = await open('/gateway/mcp', hello('2025-11-25', { roots: {} }), key)
+    const call = send('/gateway/mcp', tool(1, `${slug}__any`), session, key)
+    await sleep(250)
+    const authorization = `Bearer ${key}`
+    await proving.send('/gateway/mcp', { method: 'DELETE', headers: { authorization, ...session } })
+    expect((await call).status).toBe(404)
+    const told = (what: string) =>
+      proving.log.filter((line) => line.includes(what) && line.includes(slug)).length
+    expect(told('a program was started')).toBe(1)
+    await expect.poll(() => told('a program has ended'), { timeout: 5_000 }).toBe(1)
+  })
+
+  it('R17: what a shared program says is heard by nobody once several have spoken to it', async () => {
     const says = `
       import { createInterface } from 'node:readline'
       const say = (message) => console.log(JSON.stringify({ jsonrpc: '2.0', ...message }))

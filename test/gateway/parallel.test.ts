@@ -109,7 +109,7 @@ describe('a hundred sessions in parallel', () => {
     return foreign
   }
 
-  it('of both endpoints, over HTTP and with programs, never hear what is another’s', {
+  it('R17: of both endpoints, over HTTP and with programs, never hear what is another’s', {
     timeout: 60_000,
   }, async () => {
     const kindOf = (at: number) => (at < 60 ? 'http' : at < 92 ? 'shared' : 'alone')

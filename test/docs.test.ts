@@ -22,6 +22,7 @@ const pages: Page[] = [
   { name: '../examples/protected-server/README', prepare: withCheckout },
   { name: 'mctx' },
   { name: 'metorial' },
+  { name: 'standard' },
 ]
 
 /** Lets the commands of a page call `tokenwright`, which is this program from its source. */

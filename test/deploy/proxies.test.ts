@@ -127,6 +127,13 @@ describe.each(kinds)('$name asks Tokenwright, with the configuration in deploy/'
         expect(await status(here.secret)).toBe(200)
       })
 
+      it('the page a browser comes from is told to the server behind, and no reason for Tokenwright to refuse', async () => {
+        const { secret } = await token()
+        expect(await status(secret, { origin: 'https://app.example' })).toBe(200)
+        expect(upstream.headers.at(-1)?.['origin']).toBe('https://app.example')
+        expect(await status('mcpt_nonsense', { origin: 'https://app.example' })).toBe(401)
+      })
+
       it('a token at its limit is 429 with Retry-After', async () => {
         const { secret } = await token(
           {},

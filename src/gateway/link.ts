@@ -1,7 +1,7 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import { rpc } from '../http/rpc.ts'
 import { type Conduit, type OpenConduit, UpstreamFault } from './conduit.ts'
-import { asFault, failure, faultAnswer } from './faults.ts'
+import { asFault, failure, faultAnswer, refusedCode } from './faults.ts'
 import { introduce } from './introduce.ts'
 import {
   isAnswer,
@@ -48,6 +48,8 @@ export interface Link {
   listen(): void
   /** Forgets the party and cancels what it still waits for. */
   leave(party: Party): void
+  /** Lets a party go that may not speak over it any more; what it waits for is answered with a refusal. */
+  expel(party: Party): void
   /** Gives up what is silent for too long, where the conduit does not. */
   sweep(): void
   close(): Promise<void>
@@ -193,6 +195,18 @@ export async function openLink(
     return undefined
   }
 
+  function leave(party: Party): void {
+    for (const [number, call] of [...calls]) {
+      if (call.party !== party) continue
+      calls.delete(number)
+      if (!over) void send(cancelled(number))
+    }
+    for (const answer of questions.leave(party)) if (!over) void send(answer)
+    subscriptions.leave(party)
+    parties.delete(party)
+    idleSince = clock()
+  }
+
   const link: Link = {
     slug,
     shared,
@@ -237,16 +251,11 @@ export async function openLink(
       if (told !== undefined) void send(told)
     },
     listen: () => conduit.listen(),
-    leave(party) {
-      for (const [number, call] of [...calls]) {
-        if (call.party !== party) continue
-        calls.delete(number)
-        if (!over) void send(cancelled(number))
-      }
-      for (const answer of questions.leave(party)) if (!over) void send(answer)
-      subscriptions.leave(party)
-      parties.delete(party)
-      idleSince = clock()
+    leave,
+    expel(party) {
+      const waiting = [...calls].filter(([, call]) => call.party === party)
+      leave(party)
+      for (const [, { id }] of waiting) party.hear(link, failure(id, refusedCode, 'Forbidden'), id)
     },
     sweep() {
       if (silence === null) return

@@ -67,3 +67,13 @@ export async function releaseLinks(gate: Pick<Gate, 'links'>, session: Session):
       () => undefined,
     )
 }
+
+/** Closes one server to a session whose token does not reach it any more. */
+export async function closeTo(gate: Pick<Gate, 'links'>, session: Session, entry: Entry): Promise<void> {
+  const known = session.links.get(entry.id)
+  session.links.delete(entry.id)
+  const link = await known?.link.catch(() => undefined)
+  if (link === undefined) return
+  link.expel(session.conversation)
+  gate.links.release(link, session.conversation)
+}

@@ -134,6 +134,36 @@ describe.each(databases)('sessions of the gateway, on $name', (database) => {
     expect(performance.now() - started).toBeLessThan(1_000)
   })
 
+  it('where all servers are one, a server the token no longer reaches is closed to it within a second', async () => {
+    const both = [guarded.servers['alpha'], guarded.servers['beta']]
+    const { id, secret } = await guarded.token({ servers: both })
+    const client = await guarded.connect('/gateway/mcp', secret)
+    const heard: unknown[] = []
+    client.setNotificationHandler(
+      LoggingMessageNotificationSchema,
+      ({ params }) => void heard.push(params.data),
+    )
+    await client.listTools()
+    const said = async (text: string) => {
+      await guarded.alpha.shout(text)
+      return heard.includes(text)
+    }
+    await expect.poll(() => said('before')).toBe(true)
+    const open = guarded.alpha.sessions()
+    const call = client.callTool({ name: 'alpha__slow', arguments: { ms: 20_000 } })
+    const refused = expect(call).rejects.toMatchObject({ code: -32003 })
+    await sleep(100)
+    const started = performance.now()
+    await guarded.call('update_token', { token_id: id, access: { servers: [guarded.servers['beta']] } })
+    await refused
+    await expect.poll(() => guarded.alpha.sessions()).toBe(open - 1)
+    expect(performance.now() - started).toBeLessThan(1_500)
+    expect(await said('after')).toBe(false)
+    await guarded.beta.shout('of the other')
+    await expect.poll(() => heard.includes('of the other')).toBe(true)
+    expect(heard).not.toContain('after')
+  })
+
   it('a predecessor keeps its stream during grace and loses it after', async () => {
     const made = await guarded.token({ all_servers: true })
     const session = await open('/servers/alpha/mcp', made.secret)

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Entry } from '../core/entries.ts'
+import type { Presented } from '../core/still-good.ts'
 import type { LimitState } from '../core/verify.ts'
 import type { Facts } from '../http/facts.ts'
 import type { Held, Sessions } from '../http/sessions.ts'
@@ -25,12 +26,23 @@ export interface Session extends Held {
   presented: { generation: number; predecessor: boolean; ip: string | null }
 }
 
+/** A call without a session that waits for its answer. */
+export interface LoneCall {
+  /** What it was let in with, and to which server. */
+  presented: Presented
+  /** When it began, ms. */
+  since: number
+  /** Answers it with a refusal. */
+  end(): void
+}
+
 /** What all requests to the gateway share. */
 export interface Gate {
   face: HttpFace
   links: Links
   sessions: Sessions<Session>
   sessionsOn: boolean
+  lone: Set<LoneCall>
   /** How many calls each credential has open. */
   open: Map<string, number>
   version: string

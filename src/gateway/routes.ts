@@ -53,6 +53,7 @@ export function gatewayRoutes(
     sessionsOn: options.sessions === 'on',
     version: options.version,
     open: new Map(),
+    lone: new Set(),
   }
   const watch = watchSessions(gate)
   return {

@@ -116,11 +116,21 @@ async function forward(call: Call, { subject, inner }: Aim, server: string): Pro
     const finish = (answer: RpcAnswer) => finished(call, entry, answer, screened.memory)
     conversation.open(message.id, { exchange, finish })
     const noTasks = visit.slug === null || (link.shared && entry.runs?.kind === 'program')
+    if (session === undefined) keepLone(call, server, () => link.expel(conversation))
     link.call(conversation, noTasks ? withoutTask(screened.message) : screened.message)
   } catch (error) {
     if (error instanceof AppError) throw error
     exchange.answer(unopened(message.id, server, error))
   }
+}
+
+/** Keeps a call without a session in sight, so that it ends with its token. */
+function keepLone({ gate, visit, token }: Call, server: string, end: () => void): void {
+  const { id, generation } = token.token
+  const presented = { token_id: id, server, ip: visit.facts.ip, generation, predecessor: token.predecessor }
+  const lone = { presented, since: Date.now(), end }
+  gate.lone.add(lone)
+  visit.response.once('close', () => gate.lone.delete(lone))
 }
 
 /** Tasks of a program that several share would be open to all of them. */

@@ -5,26 +5,40 @@ import { closeTo } from './open-links.ts'
 /** How long a session outlives its token at most is twice this, ms. */
 const every = 300
 
+type Watched = Pick<Gate, 'face' | 'sessions' | 'links' | 'lone'>
+
+/** Something that is open, what it was let in with, and what ends it. */
+interface Held {
+  presented: Presented
+  end(): void | Promise<void>
+}
+
 /**
- * Ends the sessions whose token is no longer good for them, on whichever node it was ended; where all servers are one, closes
- * those the token lost.
+ * Ends the sessions and the calls whose token is no longer good for them, on whichever node it was ended; where all servers
+ * are one, closes those the token lost.
  */
-export function watchSessions({ face, sessions, links }: Pick<Gate, 'face' | 'sessions' | 'links'>): {
-  stop(): void
-} {
+export function watchSessions({ face, sessions, links, lone }: Watched): { stop(): void } {
   const { core, log } = face
   let looking = false
 
-  async function look(): Promise<void> {
+  function held(): Held[] {
     const live = sessions.all()
-    if (looking || live.length === 0) return
+    // Most calls are over before they are looked at.
+    const calls = [...lone].filter(({ since }) => since < Date.now() - every)
+    return [
+      ...live.map((session) => ({ presented: asked(session), end: () => sessions.end(session) })),
+      ...live.flatMap((session) => serversOf(links, session)),
+      ...calls,
+    ]
+  }
+
+  async function look(): Promise<void> {
+    const all = looking ? [] : held()
+    if (all.length === 0) return
     looking = true
     try {
-      const held = live.flatMap(serversOf)
-      const good = await core.stillGood([...live.map(asked), ...held.map(({ presented }) => presented)])
-      await Promise.all(live.filter((_, at) => good[at] === false).map((session) => sessions.end(session)))
-      const lost = held.filter((_, at) => good[live.length + at] === false)
-      await Promise.all(lost.map(({ session, entry }) => closeTo({ links }, session, entry)))
+      const good = await core.stillGood(all.map(({ presented }) => presented))
+      await Promise.all(all.filter((_, at) => good[at] === false).map(({ end }) => end()))
     } catch (error) {
       // While the store is down nothing new is let in either; who is in stays until it can be asked again.
       log.warn({ error }, 'sessions could not be checked')
@@ -43,11 +57,10 @@ function asked({ principal, slug, presented }: Session): Presented {
 }
 
 /** The servers a session has open where all are one. */
-function serversOf(session: Session) {
-  const links = session.slug === null ? [...session.links.values()] : []
-  return links.map(({ entry }) => ({
-    session,
-    entry,
+function serversOf(links: Gate['links'], session: Session): Held[] {
+  const open = session.slug === null ? [...session.links.values()] : []
+  return open.map(({ entry }) => ({
     presented: { ...asked(session), server: entry.slug },
+    end: () => closeTo({ links }, session, entry),
   }))
 }

@@ -265,7 +265,7 @@ describe.each(databases)('sessions of the gateway, on $name', (database) => {
 })
 
 describe('a gateway without sessions', () => {
-  it('answers every request by itself', async () => {
+  it('answers every request by itself, and ends those that are open with their token', async () => {
     const [database] = databases
     if (database === undefined) throw new Error('no database')
     const guarded = await openGuarded(database, { sessions: 'off' })
@@ -280,6 +280,21 @@ describe('a gateway without sessions', () => {
         expect([listening.status, listening.headers.get('allow')]).toEqual([405, 'POST'])
         const client = await guarded.connect(path, secret)
         expect((await client.listTools()).tools.length).toBeGreaterThan(3)
+      }
+      for (const [path, name] of [
+        ['/servers/alpha/mcp', 'slow'],
+        ['/gateway/mcp', 'alpha__slow'],
+      ] as const) {
+        const made = await guarded.token({ all_servers: true })
+        const params = { name, arguments: { ms: 20_000 } }
+        const call = guarded.rpc(path, made.secret, { jsonrpc: '2.0', id: 5, method: 'tools/call', params })
+        await sleep(400)
+        const started = performance.now()
+        await guarded.call('revoke_token', { token_id: made.id })
+        const { json } = await call
+        expect(performance.now() - started).toBeLessThan(1_000)
+        expect(json).toEqual({ jsonrpc: '2.0', id: 5, error: { code: -32003, message: 'Forbidden' } })
+        await expect.poll(() => guarded.alpha.asked.at(-1)).toBe('cancelled slow')
       }
     } finally {
       await guarded.close()

@@ -39,7 +39,12 @@ export interface VerifyOptions {
   within?: Scope
   /** false = the secret is only looked at, and a `valid` is no use of it yet. */
   note?: boolean
+  /** What the same request was told a moment ago: its row is not read again. */
+  earlier?: Verified
 }
+
+/** How long a request may go on with the row it was let in by, ms. */
+const moment = 250
 
 export interface Verifier {
   /** Judges a secret as it is used; a `valid` is noted as a use. */
@@ -78,18 +83,26 @@ export function makeVerifier(
     return undefined
   }
 
+  function findToken(hash: Buffer, now: string): Found | Promise<Found> {
+    const finding = lookups.bySecret([hash])
+    return finding instanceof Promise
+      ? finding.then((row) => found(row, hash, now))
+      : found(finding, hash, now)
+  }
+
+  function found(row: FoundToken | undefined, hash: Buffer, now: string): Found | Promise<Found> {
+    if (row !== undefined && timingSafeEqual(row.secret_hash, hash)) return { token: row, predecessor: false }
+    return findPredecessor(hash, now).then((token) => ({ token, predecessor: token !== undefined }))
+  }
+
   return {
     async verify(secret, request, options = {}) {
       const now = iso()
       const question = questionOf(request, now)
       if (!wellFormed(secret)) return judged(undefined, question, false)
-      const hash = digest(pepper, secret)
-      const finding = lookups.bySecret([hash])
+      const finding = fresh(options.earlier, now) ?? findToken(digest(pepper, secret), now)
       // What is there is not waited for: validation is measured by its speed.
-      const row = finding instanceof Promise ? await finding : finding
-      const current = row !== undefined && timingSafeEqual(row.secret_hash, hash) ? row : undefined
-      const token = current ?? (await findPredecessor(hash, now))
-      const predecessor = token !== undefined && current === undefined
+      const { token, predecessor } = finding instanceof Promise ? await finding : finding
       if (token === undefined || isHidden(token, options)) return judged(undefined, question, predecessor)
       if (request.server !== undefined) question.server = await reach(token, request.server)
       let result = judged(token, question, predecessor)
@@ -113,6 +126,17 @@ export function makeVerifier(
       return limited(result, await counting.look(known, Date.parse(now)))
     },
   }
+}
+
+interface Found {
+  token: FoundToken | undefined
+  predecessor: boolean
+}
+
+function fresh(earlier: Verified | undefined, now: string): Found | undefined {
+  if (earlier?.token === undefined || Date.parse(now) - Date.parse(earlier.question.now) > moment)
+    return undefined
+  return { token: earlier.token, predecessor: earlier.predecessor }
 }
 
 function questionOf({ ip, tool }: Request, now: string): Question {

@@ -52,11 +52,11 @@ export interface Call {
  */
 export async function post(gate: Gate, visit: Visit): Promise<void> {
   // Whoever has no good credential learns nothing about its message (mctx:mcp:401:body).
-  await admit(gate, visit, {}, { note: false })
+  const earlier = await admit(gate, visit, {}, { note: false })
   const message = await readMessage(visit)
   if (isRequest(message) && message.method !== 'initialize' && message.method !== 'ping')
-    return carry(gate, visit, message)
-  const token = await admit(gate, visit, { server: visit.slug ?? undefined }, { note: false })
+    return carry(gate, visit, message, earlier)
+  const token = await admit(gate, visit, { server: visit.slug ?? undefined }, { note: false, earlier })
   if (isRequest(message) && message.method === 'initialize') return initialize(gate, visit, token, message)
   const session = sessionOf(gate, visit, token)
   if (isRequest(message)) {
@@ -77,14 +77,14 @@ async function readMessage({ request }: Visit): Promise<RpcMessage> {
 }
 
 /** Carries a request to the server it is about, or to all of them. */
-async function carry(gate: Gate, visit: Visit, message: RpcRequest): Promise<void> {
+async function carry(gate: Gate, visit: Visit, message: RpcRequest, earlier: Judged): Promise<void> {
   const aim = aimOf(visit.slug, message)
   if ('refused' in aim) {
     await admit(gate, visit, { server: visit.slug ?? undefined }, { note: false })
     return answerWith(visit.request, visit.response, 200, aim.refused)
   }
   const wanted = { server: aim.server ?? undefined, name: aim.subject?.name }
-  const token = await admit(gate, visit, wanted, { count: true })
+  const token = await admit(gate, visit, wanted, { count: true, earlier })
   const session = sessionOf(gate, visit, token)
   refuseVersion(visit, session)
   if (session?.conversation.calls.has(message.id))

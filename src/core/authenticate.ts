@@ -23,9 +23,9 @@ export async function authenticate(
 }
 
 /** A store that is down is never a verdict on the credential (R18). */
-export async function reached(verifying: Promise<Verified>): Promise<Verified> {
+export async function reached<T>(asking: Promise<T>): Promise<T> {
   try {
-    return await verifying
+    return await asking
   } catch (cause) {
     if (!isUnavailable(cause)) throw cause
     throw new AppError('unavailable', 'The token store cannot be reached now. Try again in a few seconds.', {

@@ -1,3 +1,4 @@
+import { reached } from '../core/authenticate.ts'
 import { AppError } from '../core/errors.ts'
 import { pathOf } from '../http/answer.ts'
 import { bearerOf } from '../http/bearer.ts'
@@ -75,9 +76,9 @@ export function gatewayRoutes(
 async function answer(gate: Gate, visit: Visit): Promise<void> {
   const { request, facts } = visit
   try {
-    if (request.method === 'POST') await post(gate, visit)
-    else if (request.method === 'GET') await listen(gate, visit)
-    else if (request.method === 'DELETE') await endSession(gate, visit)
+    if (request.method === 'POST') await reached(post(gate, visit))
+    else if (request.method === 'GET') await reached(listen(gate, visit))
+    else if (request.method === 'DELETE') await reached(endSession(gate, visit))
     else throw new AppError('unsupported', 'Method Not Allowed', { reason: 'method' })
   } catch (error) {
     if (!(error instanceof AppError))

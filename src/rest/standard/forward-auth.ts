@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { unauthenticated } from '../../core/authenticate.ts'
+import { reached, unauthenticated } from '../../core/authenticate.ts'
 import { AppError } from '../../core/errors.ts'
 import { type Identity, identityOf } from '../../core/identity.ts'
 import { type Answer, answerEmpty, answerJson, pathOf } from '../../http/answer.ts'
@@ -69,7 +69,7 @@ async function answer(
 async function passing({ core }: HttpFace, judged: Judged): Promise<Identity> {
   const refusal = refusalOf(judged)
   if (refusal !== undefined) throw refusal
-  const identity = await identityOf(core, judged)
+  const identity = await reached(identityOf(core, judged))
   if (identity === undefined) throw unauthenticated('invalid_token')
   return identity
 }

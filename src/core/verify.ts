@@ -4,7 +4,7 @@ import type { Scope } from '../../db/scope.ts'
 import { digest, wellFormed } from '../domain/secret.ts'
 import type { ToolRules } from '../domain/tool-rules.ts'
 import { isLimited, type LimitState } from '../domain/use-limits.ts'
-import { type Candidate, judge, type Question, type Verdict } from '../domain/verdict.ts'
+import { type Candidate, judge, type Question, statusOf, type Verdict } from '../domain/verdict.ts'
 import type { Counting } from './counting.ts'
 import type { Uses } from './uses.ts'
 
@@ -69,7 +69,7 @@ export function makeVerifier(
     return { verdict: judge(candidate, question), token, predecessor, candidate, question }
   }
 
-  async function reach(token: FoundToken, server: string) {
+  async function reach(token: Reaching, server: string) {
     const found = await lookups.reached([token.id, token.all_servers, token.project_id, server])
     return { slug: found?.slug ?? server, reached: found !== undefined }
   }
@@ -103,14 +103,23 @@ export function makeVerifier(
       const finding = fresh(options.earlier, now) ?? findToken(digest(pepper, secret), now)
       // What is there is not waited for: validation is measured by its speed.
       const { token, predecessor } = finding instanceof Promise ? await finding : finding
-      if (token === undefined || isHidden(token, options)) return judged(undefined, question, predecessor)
-      if (request.server !== undefined) question.server = await reach(token, request.server)
-      let result = judged(token, question, predecessor)
-      if (result.verdict !== 'valid') return result
-      if (options.count === true && isLimited(token))
-        result = limited(result, await counting.count(token, Date.parse(now)))
+      const shown = token !== undefined && !isHidden(token, options) ? token : undefined
+      if (request.server !== undefined) {
+        // Asked for what is unknown as well, or the time of the answer would tell it apart (security R30).
+        const server = await reach(token ?? nobody, request.server)
+        if (shown !== undefined) question.server = server
+      }
+      let result = judged(shown, question, predecessor)
+      if (shown === undefined || result.verdict !== 'valid') {
+        const isPlain = token !== undefined && !predecessor && statusOf(result.verdict) === 401
+        // For the same reason.
+        if (isPlain) await lookups.byPrevious([token.secret_hash])
+        return result
+      }
+      if (options.count === true && isLimited(shown))
+        result = limited(result, await counting.count(shown, Date.parse(now)))
       if (result.verdict === 'valid' && options.note !== false)
-        uses.note(token, { at: now, ip: request.ip ?? null, previous: predecessor })
+        uses.note(shown, { at: now, ip: request.ip ?? null, previous: predecessor })
       return result
     },
     async inspect(tokenId, request) {
@@ -138,6 +147,11 @@ function fresh(earlier: Verified | undefined, now: string): Found | undefined {
     return undefined
   return { token: earlier.token, predecessor: earlier.predecessor }
 }
+
+type Reaching = Pick<FoundToken, 'id' | 'all_servers' | 'project_id'>
+
+/** Reaches nothing. */
+const nobody: Reaching = { id: '', all_servers: 0, project_id: null }
 
 function questionOf({ ip, tool }: Request, now: string): Question {
   const question: Question = { now }

@@ -6,6 +6,8 @@ import { soughtBy } from '../query.ts'
 export interface Asked {
   server?: string
   tool?: string
+  /** Two places name different things: nothing may pass, whatever the rules of the token. */
+  contradicts: 'server_not_in_scope' | 'tool_not_in_scope' | undefined
 }
 
 /**
@@ -18,21 +20,20 @@ export function askedOf(request: IncomingMessage, path: string, base: string): A
   const at = url.indexOf('?')
   const query = at === -1 ? undefined : new URLSearchParams(url.slice(at + 1))
   const named = (name: string) => [...headerValues(request, `x-auth-${name}`), ...(query?.getAll(name) ?? [])]
-  const asked: Asked = {}
   const segment = path.length === base.length ? [] : [segmentOf(path.slice(base.length + 1))]
-  const server = agreed([...segment, ...named('server')])
-  const tool = agreed(named('tool'))
+  const servers = [...segment, ...named('server')]
+  const tools = named('tool')
+  if (!agree(servers)) return { contradicts: 'server_not_in_scope' }
+  if (!agree(tools)) return { contradicts: 'tool_not_in_scope' }
+  const asked: Asked = { contradicts: undefined }
+  const [[server], [tool]] = [servers, tools]
   if (server !== undefined) asked.server = soughtBy(server)
   if (tool !== undefined) asked.tool = tool
   return asked
 }
 
-/** A server of that name is none, and no rule allows such a tool. */
-const nothing = ''
-
-function agreed(values: readonly string[]): string | undefined {
-  const [first] = values
-  return values.every((value) => value === first) ? first : nothing
+function agree([first, ...others]: readonly string[]): boolean {
+  return others.every((value) => value === first)
 }
 
 /** The first segment, decoded; what follows is the path of the original request, where a proxy appends it. */
@@ -41,6 +42,7 @@ function segmentOf(rest: string): string {
   try {
     return decodeURIComponent(segment)
   } catch {
-    return nothing
+    // A server of that name is none.
+    return ''
   }
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { reached, unauthenticated } from '../../core/authenticate.ts'
 import { AppError } from '../../core/errors.ts'
 import { type Identity, identityOf } from '../../core/identity.ts'
+import { reasonOf } from '../../domain/verdict.ts'
 import { type Answer, answerEmpty, answerJson, pathOf } from '../../http/answer.ts'
 import { bearerOf } from '../../http/bearer.ts'
 import type { Facts } from '../../http/facts.ts'
@@ -47,15 +48,17 @@ async function answer(
 ): Promise<void> {
   let limit: Answer['headers'] = {}
   try {
-    const asked = askedOf(request, pathOf(request), base)
+    const { contradicts, ...asked } = askedOf(request, pathOf(request), base)
     const judged = await judgedFrom(
       request,
       face,
       { via: 'forward_auth', ip: facts.ip, ...asked },
-      { management: true, count: true },
+      { management: true, count: contradicts === undefined, note: contradicts === undefined },
     )
     facts.actor = judged.token.id
     if (judged.limit !== undefined) limit = rateHeaders(judged.limit)
+    if (contradicts !== undefined)
+      throw refusalOf(judged) ?? new AppError('forbidden', reasonOf(contradicts), { reason: contradicts })
     const identity = await passing(face, judged)
     answerEmpty(request, response, 200, { ...identityHeaders(identity), ...limit })
   } catch (error) {

@@ -231,6 +231,22 @@ describe.each(databases)('/auth/verify on $name', (one) => {
       expect([query, tool, ...(await ask(query, tool))]).toEqual([query, tool, ...told.tool])
   })
 
+  it('R12: contradicting names pass no rules, also where they only deny; no use is counted', async () => {
+    const { slug, id } = await plantServer(world.beside)
+    const access = { servers: [id], tool_rules: { deny: ['write_*'] }, limits: { max_uses: 1 } }
+    const { secret } = await world.token({ access })
+    const ask = async (path: string, tool?: string) =>
+      refused(
+        await world.verify(secret, `/auth/verify${path}`, {
+          headers: tool === undefined ? {} : { 'x-auth-tool': tool },
+        }),
+      )
+    expect(await ask(`/${slug}?tool=write_file`, 'read_file')).toEqual(told.tool)
+    expect(await ask(`/${slug}?tool=read_file&tool=write_file`)).toEqual(told.tool)
+    expect(await ask(`/${slug}?server=other&tool=read_file`)).toEqual(told.server)
+    expect((await ask(`/${slug}?tool=read_file`, 'read_file'))[0]).toBe(200)
+  })
+
   it('R16: reach is that of the moment', async () => {
     const server = await plantServer(world.beside)
     const group = await plantGroup(world.beside, [server.id])

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { textProblem } from './text.ts'
+import { spellingsOf } from './uri-spellings.ts'
 
 const pattern = z
   .string()
@@ -28,13 +29,17 @@ export type ToolRule = { deny: string } | { allow: readonly string[]; matched: s
 /**
  * Finds the rule that decides: `deny` wins, and once there is an `allow` what it does not name is refused. Where nobody
  * said which server is meant (null), a `deny` for any server counts. Null = no rule says anything, so the call passes.
+ * A URI is refused if `deny` names it in any spelling, and allowed if `allow` names it as it is and as it is resolved.
  */
 export function decidingRule(rules: ToolRules | null, server: string | null, tool: string): ToolRule | null {
-  const deny = rules?.deny?.find((pattern) => ruleMatches(pattern, server, tool))
+  if (rules === null) return null
+  const { all, resolved } = spellingsOf(tool)
+  const deny = rules.deny?.find((pattern) => all.some((spelling) => ruleMatches(pattern, server, spelling)))
   if (deny !== undefined) return { deny }
-  const allow = rules?.allow
+  const { allow } = rules
   if (allow === undefined) return null
-  return { allow, matched: allow.find((pattern) => ruleMatches(pattern, server ?? '', tool)) ?? null }
+  const allowing = (name: string) => allow.find((pattern) => ruleMatches(pattern, server ?? '', name))
+  return { allow, matched: resolved.some((name) => allowing(name)) ? (allowing(tool) ?? null) : null }
 }
 
 /** Whether the rules let a call through, as `decidingRule` finds. */

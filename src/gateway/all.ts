@@ -82,7 +82,8 @@ function offers({ about }: Link, method: string): boolean {
 }
 
 async function level(call: Call, link: Link): Promise<unknown[]> {
-  if (offers(link, 'logging/')) await asked(call, link, call.message.method, call.message.params ?? {})
+  if (offers(link, 'logging/'))
+    await asked(call, link, call.message.method, { level: call.message.params?.['level'] })
   return []
 }
 

@@ -11,6 +11,8 @@ export interface OpenCall {
   exchange: Exchange
   /** What the client is told of the server's answer; never throws. */
   finish(answer: RpcAnswer): RpcAnswer
+  /** It waits no more. */
+  settled(): void
 }
 
 /** One client's side: a session, or a single request without one. */
@@ -42,8 +44,9 @@ export interface ConversationOptions {
   answered?(link: Link): void
 }
 
-/** Messages kept for a stream that is not there yet. */
+/** Messages kept for a stream that is not there yet, and characters of them. */
 const mostKept = 64
+const mostKeptText = 1024 * 1024
 
 /** Routes what servers say to the stream of the client it belongs to. */
 export function makeConversation(options: ConversationOptions): Conversation {
@@ -52,11 +55,13 @@ export function makeConversation(options: ConversationOptions): Conversation {
   const asked = new Map<RequestId, Link>()
   let standing: Stream | undefined
   let kept: RpcMessage[] = []
+  let keptText = 0
 
   function answer(link: Link, message: RpcAnswer, call: RequestId | undefined): void {
     const open = call === undefined ? undefined : calls.get(call)
     if (call === undefined || open === undefined) return
     calls.delete(call)
+    open.settled()
     open.exchange.answer(open.finish(message))
     answered?.(link)
   }
@@ -67,6 +72,9 @@ export function makeConversation(options: ConversationOptions): Conversation {
     if (standing?.send(message) === true) return true
     if (isRequest(message)) for (const { exchange } of calls.values()) if (exchange.send(message)) return true
     if (!keeps || kept.length >= mostKept) return false
+    const { length } = JSON.stringify(message)
+    if (keptText + length > mostKeptText) return false
+    keptText += length
     kept.push(message)
     return true
   }
@@ -82,7 +90,11 @@ export function makeConversation(options: ConversationOptions): Conversation {
     hear(link, message, call) {
       if (isAnswer(message)) return void answer(link, message, call)
       const told = outgoing(link, message)
-      if (!isRequest(message)) return void (told && deliver(told, call))
+      if (!isRequest(message)) {
+        if (message.method === 'notifications/cancelled')
+          asked.delete(message.params?.['requestId'] as RequestId)
+        return void (told && deliver(told, call))
+      }
       const id = message.id
       asked.set(id, link)
       if (told !== undefined && deliver(told, call)) return
@@ -101,6 +113,7 @@ export function makeConversation(options: ConversationOptions): Conversation {
       if (stream === undefined) return
       const waiting = kept
       kept = []
+      keptText = 0
       for (const message of waiting) stream.send(message)
     },
     reply(message) {
@@ -111,7 +124,10 @@ export function makeConversation(options: ConversationOptions): Conversation {
       return true
     },
     end(why) {
-      for (const [id, { exchange }] of calls) exchange.answer(failure(id, rpc.closed, why))
+      for (const [id, { exchange, settled }] of calls) {
+        settled()
+        exchange.answer(failure(id, rpc.closed, why))
+      }
       calls.clear()
       asked.clear()
       standing?.end()

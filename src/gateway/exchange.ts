@@ -8,8 +8,13 @@ const mostWaiting = 8 * 1024 * 1024
 export interface Stream {
   send(message: object): boolean
   end(): void
+  /** A sign of life, so that nobody between takes a silent stream for a dead one. */
+  pulse(): void
   readonly open: boolean
 }
+
+/** How long a client may take to read the rest of a stream that has ended, ms. */
+const patience = 10_000
 
 /** The answer to one POST: a JSON body, or a stream from the first message that comes before the answer. */
 export interface Exchange extends Stream {
@@ -57,6 +62,7 @@ export function openExchange(
     end() {
       if (isOpen()) response.destroy()
     },
+    pulse: () => stream?.pulse(),
   }
 }
 
@@ -101,7 +107,14 @@ function streamOn(response: ServerResponse): Stream {
       return true
     },
     end() {
-      if (isOpen()) response.end()
+      if (!isOpen()) return
+      response.end()
+      const timer = setTimeout(() => response.destroy(), patience).unref()
+      response.once('close', () => clearTimeout(timer))
+    },
+    pulse() {
+      // What has ended is open until its client has read it, and a write to it would end the process.
+      if (isOpen()) response.write(': \n\n')
     },
   }
 }

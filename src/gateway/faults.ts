@@ -4,7 +4,7 @@ import { UpstreamFault, type UpstreamProblem } from './conduit.ts'
 import type { RpcFailure } from './message.ts'
 
 /** The code of every error that stands for a server which did not do its part. */
-export const upstreamCode = -32020
+const upstreamCode = -32020
 
 /** The code of a refusal, as the documented bodies have it (mctx contract, section 9). */
 export const refusedCode = -32003

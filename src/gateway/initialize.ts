@@ -9,7 +9,7 @@ import { unopened } from './introduce.ts'
 import { objectIn, type RpcAnswer, type RpcRequest } from './message.ts'
 import { linkOf, releaseLinks } from './open-links.ts'
 import { headersOf } from './request.ts'
-import { screenedAnswer } from './screening.ts'
+import { blockedAnswer, screenedAnswer, screenIn } from './screening.ts'
 import { makeSession } from './session.ts'
 
 /** Opens a session: at one server with what that server says of itself, where all are one with our own words. */
@@ -38,11 +38,14 @@ async function serverWords(
   const entry = await gate.face.core.entries.find(slug)
   if (entry === undefined) throw new AppError('forbidden', 'The token does not reach this server.')
   try {
+    const screened = screenIn(entry, message)
+    if ('blocked' in screened) return blockedAnswer(message.id, screened.blocked)
     const link = await linkOf(gate, gate.sessionsOn ? session : undefined, entry, session.principal)
     const result = adapted(link.about, entry, message)
     return screenedAnswer(entry, { jsonrpc: '2.0', id: message.id, result }, newRedactions())
   } catch (error) {
-    return unopened(message.id, slug, error)
+    if (error instanceof AppError) throw error
+    return unopened(message.id, entry, error)
   }
 }
 

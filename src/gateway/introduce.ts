@@ -1,9 +1,11 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
-import { UpstreamFault, type UpstreamProblem } from './conduit.ts'
-import { asFault, faultAnswer, upstreamCode } from './faults.ts'
+import type { Entry } from '../core/entries.ts'
+import { newRedactions } from '../domain/guardrails/redactions.ts'
+import { asFault, faultAnswer } from './faults.ts'
 import type { Link } from './link.ts'
-import { objectIn, type RpcAnswer, type RpcFailure } from './message.ts'
+import type { RpcAnswer, RpcFailure } from './message.ts'
 import { askServer } from './own-request.ts'
+import { screenedAnswer } from './screening.ts'
 
 /** What a server answers to `initialize`. Rejects with `UpstreamFault` or `InitializeRefused`. */
 export async function introduce(
@@ -13,7 +15,7 @@ export async function introduce(
 ): Promise<Record<string, unknown>> {
   const answer = await askServer(link, { method: 'initialize', params, holder: null, patience })
   if ('result' in answer) return answer.result
-  throw refusalOf(answer)
+  throw new InitializeRefused(answer)
 }
 
 /** The server said no to `initialize`; the client is told in its words. */
@@ -28,16 +30,8 @@ export class InitializeRefused extends Error {
 }
 
 /** The answer to a request where the conversation with its server could not begin. */
-export function unopened(id: RequestId, server: string, error: unknown): RpcAnswer {
+export function unopened(id: RequestId, entry: Entry, error: unknown): RpcAnswer {
   return error instanceof InitializeRefused
-    ? { ...error.answer, id }
-    : faultAnswer(id, server, asFault(error))
-}
-
-/** Our own answer in the server's stead is the fault it stands for; any other is the server's word. */
-function refusalOf(answer: RpcFailure): Error {
-  const { reason } = objectIn({ data: answer.error.data }, 'data')
-  return answer.error.code === upstreamCode
-    ? new UpstreamFault(reason as UpstreamProblem, answer.error.message)
-    : new InitializeRefused(answer)
+    ? screenedAnswer(entry, { ...error.answer, id }, newRedactions())
+    : faultAnswer(id, entry.slug, asFault(error))
 }

@@ -23,6 +23,8 @@ export interface Party {
   readonly asks: boolean
   /** A message for it, with ids it knows; `call` is its own request the message belongs to. */
   hear(link: Link, message: RpcMessage, call?: RequestId): void
+  /** Its request gets no answer; a party without this hears an error in its place. */
+  failed?(fault: UpstreamFault): void
   /** The link is over; its open calls have been answered. */
   lost(link: Link, fault: UpstreamFault): void
 }
@@ -76,6 +78,9 @@ interface Call {
   touched: number
 }
 
+/** Messages under way to a server that get no answer; each may take a connection, and a server can provoke any number. */
+const mostSending = 100
+
 /** Opens a link with `initialize`. Rejects with `UpstreamFault` or `InitializeRefused`. */
 export async function openLink(
   open: OpenConduit,
@@ -88,6 +93,7 @@ export async function openLink(
   const subscriptions = makeSubscriptions()
   /** The tokens that spoke over it, of which two are as good as many. */
   const holders = new Set<string>()
+  let sending = 0
   let last = 0
   let over = false
   let idleSince = clock()
@@ -162,7 +168,12 @@ export async function openLink(
     if (!over && call.party.holder !== null) troubled(fault)
     // A server that is only slow should not go on for nobody.
     if (fault.problem === 'timeout' && !over) void send(cancelled(id))
-    answered({ ...faultAnswer(call.id, slug, fault), id })
+    if (call.party.failed === undefined) answered({ ...faultAnswer(call.id, slug, fault), id })
+    else {
+      calls.delete(id)
+      idleSince = clock()
+      call.party.failed(fault)
+    }
   }
 
   function end(fault: UpstreamFault): void {
@@ -173,10 +184,19 @@ export async function openLink(
     parties.clear()
   }
 
-  function send(message: RpcMessage): Promise<void> {
-    return conduit.send(message as never).catch((error: unknown) => {
-      if (isRequest(message)) fail(message.id as number, asFault(error))
-    })
+  async function send(message: RpcMessage): Promise<void> {
+    const asks = isRequest(message)
+    // Only by this does the conduit know that a call is given up, and of each there is one.
+    const givesUp = 'method' in message && message.method === 'notifications/cancelled'
+    if (!asks && !givesUp && sending >= mostSending) return
+    sending += asks ? 0 : 1
+    try {
+      await conduit.send(message as never)
+    } catch (error) {
+      if (asks) fail(message.id as number, asFault(error))
+    } finally {
+      sending -= asks ? 0 : 1
+    }
   }
 
   function cancel(party: Party, notification: RpcNotification): void {

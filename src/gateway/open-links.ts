@@ -21,6 +21,8 @@ export async function linkOf(
   tokenId: string,
 ): Promise<Link> {
   if (session === undefined) return gate.links.shared(entry, tokenId)
+  // It may have ended while its request was judged; what is opened now nobody would close.
+  if (session.over) throw new AppError('not_found', 'Session not found', { entity: 'session' })
   const known = session.links.get(entry.id)
   if (known !== undefined) {
     const link = await known.link

@@ -23,6 +23,8 @@ export function askServer(link: Link, { method, params, holder, patience }: OwnR
       holder,
       asks: false,
       hear: (_, message) => ('method' in message ? undefined : resolve(message)),
+      // What is ours is never told by its code: a server can write that as well.
+      failed: reject,
       lost: (_, fault) => reject(fault),
     }
     timer = setTimeout(() => {

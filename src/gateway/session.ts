@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Entry } from '../core/entries.ts'
 import { AppError } from '../core/errors.ts'
 import type { Judged } from '../http/judged.ts'
 import { makeConversation } from './conversation.ts'
@@ -6,6 +7,7 @@ import type { Gate, Session, Visit } from './gate.ts'
 import type { Link } from './link.ts'
 import { objectIn, type RpcNotification } from './message.ts'
 import { releaseLinks } from './open-links.ts'
+import { screenIn } from './screening.ts'
 import { toClient, toServer } from './unasked.ts'
 
 /** A new session of a token's client; it is kept once it is added. */
@@ -68,13 +70,24 @@ export function sessionOf(
   return session
 }
 
-/** Passes a notification of the client on to every server that may want it. */
+/** What clients of the protocol say without being asked; of nothing else it is known that it asks for nothing. */
+const tellable = new Set([
+  'notifications/initialized',
+  'notifications/cancelled',
+  'notifications/progress',
+  'notifications/roots/list_changed',
+  'notifications/tasks/status',
+])
+
+/** Passes a notification of the client on to every server that may want it, as far as its guardrails let it. */
 export async function tell(session: Session, message: RpcNotification): Promise<void> {
+  if (!tellable.has(message.method)) return
   // Each link was told by whoever opened it.
   if (session.slug === null && message.method === 'notifications/initialized') return
-  const told = async ({ link }: { link: Promise<Link> }) => {
+  const told = async ({ entry, link }: { entry: Entry; link: Promise<Link> }) => {
     const open = await link.catch(() => undefined)
-    await open?.notify(session.conversation, message)
+    const screened = screenIn(entry, message)
+    if ('message' in screened) await open?.notify(session.conversation, screened.message)
   }
   await Promise.all([...session.links.values()].map(told))
 }

@@ -13,7 +13,7 @@ import { failure, unknownMethod } from './faults.ts'
 import type { Gate, Session, Visit } from './gate.ts'
 import { initialize } from './initialize.ts'
 import { unopened } from './introduce.ts'
-import { makeLone } from './lone.ts'
+import { endWithClient, makeLone } from './lone.ts'
 import {
   asMessage,
   isAnswer,
@@ -23,6 +23,7 @@ import {
   type RpcRequest,
 } from './message.ts'
 import { outerResult } from './naming.ts'
+import { enter, type Hold } from './open-calls.ts'
 import { linkOf } from './open-links.ts'
 import { headersOf, wantsStream } from './request.ts'
 import { blockedAnswer, screenedAnswer, screenIn } from './screening.ts'
@@ -33,9 +34,6 @@ import { listed, visible } from './subjects.ts'
 const longestMessage = 4 * 1024 * 1024
 const bounds = { jsonDepth: 64, jsonMembers: 100_000 }
 
-/** Calls one credential may have open at a time in this process. */
-const mostOpen = 200
-
 /** A request that has passed every rule of its token. */
 export interface Call {
   gate: Gate
@@ -43,6 +41,8 @@ export interface Call {
   token: Judged
   session: Session | undefined
   exchange: Exchange
+  /** Keeps it counted as open. */
+  hold: Hold
   message: RpcRequest
 }
 
@@ -57,7 +57,12 @@ export async function post(gate: Gate, visit: Visit): Promise<void> {
   if (isRequest(message) && message.method !== 'initialize' && message.method !== 'ping')
     return carry(gate, visit, message, earlier)
   const token = await admit(gate, visit, { server: visit.slug ?? undefined }, { note: false, earlier })
-  if (isRequest(message) && message.method === 'initialize') return initialize(gate, visit, token, message)
+  // Not only what is carried counts where requests of a credential are limited.
+  await gate.face.requests(token.token.id)
+  if (isRequest(message) && message.method === 'initialize') {
+    const opened = enter(gate, visit, token.token.id)()
+    return initialize(gate, visit, token, message).finally(opened)
+  }
   const session = sessionOf(gate, visit, token)
   if (isRequest(message)) {
     const pong = { jsonrpc: '2.0', id: message.id, result: {} }
@@ -87,15 +92,18 @@ async function carry(gate: Gate, visit: Visit, message: RpcRequest, earlier: Jud
   const token = await admit(gate, visit, wanted, { count: true, earlier })
   const session = sessionOf(gate, visit, token)
   refuseVersion(visit, session)
-  if (session?.conversation.calls.has(message.id))
-    throw new AppError('invalid_input', 'A call with this id is still running; use each id once.', {
-      reason: 'rpc',
-    })
-  enter(gate, visit, token.token.id)
+  if (session?.conversation.calls.has(message.id)) throw idInUse()
+  const hold = enter(gate, visit, token.token.id)
   const streams = wantsStream(visit)
   const exchange = openExchange(visit.request, visit.response, { streams, headers: headersOf(visit) })
-  const call = { gate, visit, token, session, exchange, message }
+  const call = { gate, visit, token, session, exchange, hold, message }
   await (aim.server === null ? answerForAll(call) : forward(call, aim, aim.server))
+}
+
+function idInUse(): AppError {
+  return new AppError('invalid_input', 'A call with this id is still running; use each id once.', {
+    reason: 'rpc',
+  })
 }
 
 async function forward(call: Call, { subject, inner }: Aim, server: string): Promise<void> {
@@ -109,18 +117,21 @@ async function forward(call: Call, { subject, inner }: Aim, server: string): Pro
   if (subject === undefined && ruled) return exchange.answer(unknownMethod(message.id))
   const screened = screenIn(entry, inner)
   if ('blocked' in screened) return exchange.answer(blockedAnswer(message.id, screened.blocked))
-  const conversation = session?.conversation ?? makeLone(token.token.id)
+  const conversation = session?.conversation ?? makeLone(entry, token.token.id)
   try {
     const link = await linkOf(gate, session, entry, token.token.id)
     if (link.shared && runsTasks(entry, message)) return exchange.answer(unknownMethod(message.id))
     const finish = (answer: RpcAnswer) => finished(call, entry, answer, screened.memory)
-    conversation.open(message.id, { exchange, finish })
+    // Another one of this id may have come while the link was opened; an answer is judged as that of its own call.
+    if (conversation.calls.has(message.id)) throw idInUse()
+    conversation.open(message.id, { exchange, finish, settled: call.hold() })
     const noTasks = visit.slug === null || (link.shared && entry.runs?.kind === 'program')
     if (session === undefined) keepLone(call, server, () => link.expel(conversation))
     link.call(conversation, noTasks ? withoutTask(screened.message) : screened.message)
+    if (session === undefined) endWithClient(visit.response, link, conversation)
   } catch (error) {
     if (error instanceof AppError) throw error
-    exchange.answer(unopened(message.id, server, error))
+    exchange.answer(unopened(message.id, entry, error))
   }
 }
 
@@ -129,6 +140,7 @@ function keepLone({ gate, visit, token }: Call, server: string, end: () => void)
   const { id, generation } = token.token
   const presented = { token_id: id, server, ip: visit.facts.ip, generation, predecessor: token.predecessor }
   const lone = { presented, since: Date.now(), end }
+  if (visit.response.closed) return
   gate.lone.add(lone)
   visit.response.once('close', () => gate.lone.delete(lone))
 }
@@ -168,19 +180,4 @@ function refuseVersion({ request }: Visit, session: Session | undefined): void {
   if (version === undefined || version === session?.version) return
   if (SUPPORTED_PROTOCOL_VERSIONS.includes(String(version))) return
   throw new AppError('invalid_input', 'Bad Request: Unsupported protocol version', { reason: 'rpc' })
-}
-
-/** Counts the open calls of a credential; throws `rate_limited` where there are too many. */
-function enter({ open }: Gate, { response }: Visit, tokenId: string): void {
-  const now = open.get(tokenId) ?? 0
-  if (now >= mostOpen)
-    throw new AppError('rate_limited', `One credential holds at most ${mostOpen} open calls.`, {
-      retry_after: 1,
-    })
-  open.set(tokenId, now + 1)
-  response.once('close', () => {
-    const left = (open.get(tokenId) ?? 1) - 1
-    if (left > 0) open.set(tokenId, left)
-    else open.delete(tokenId)
-  })
 }

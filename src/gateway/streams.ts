@@ -18,7 +18,7 @@ export async function listen(gate: Gate, visit: Visit): Promise<void> {
   const stream = openStream(visit.response, { 'mcp-session-id': session.id })
   session.conversation.stand(stream)
   session.standing = true
-  const beat = setInterval(() => visit.response.write(': \n\n'), pulse)
+  const beat = setInterval(() => stream.pulse(), pulse)
   beat.unref()
   visit.response.once('close', () => {
     clearInterval(beat)

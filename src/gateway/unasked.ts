@@ -1,4 +1,5 @@
 import type { Entry } from '../core/entries.ts'
+import { unknownMethod } from './faults.ts'
 import type { Session } from './gate.ts'
 import type { Link } from './link.ts'
 import type { RpcAnswer, RpcMessage } from './message.ts'
@@ -8,7 +9,9 @@ import { blockedAnswer, screenIn, screenOut } from './screening.ts'
 /** What a client is told of a message no call of its asked for; undefined = nothing. */
 export function toClient(session: Session, link: Link, message: RpcMessage): RpcMessage | undefined {
   const entry = entryOf(session, link)
-  const screened = entry === undefined ? { message } : screenOut(entry, message)
+  // A server the session has let go of has no say in it.
+  if (entry === undefined) return undefined
+  const screened = screenOut(entry, message)
   if ('blocked' in screened) return undefined
   const told = screened.message
   const uri = 'method' in told ? told.params?.['uri'] : undefined
@@ -19,7 +22,8 @@ export function toClient(session: Session, link: Link, message: RpcMessage): Rpc
 /** What a server is told of the client's answer to its request. */
 export function toServer(session: Session, link: Link, answer: RpcAnswer): RpcAnswer {
   const entry = entryOf(session, link)
-  const screened = entry === undefined ? { message: answer } : screenIn(entry, answer)
+  if (entry === undefined) return unknownMethod(answer.id)
+  const screened = screenIn(entry, answer)
   return 'blocked' in screened ? blockedAnswer(answer.id, screened.blocked) : screened.message
 }
 

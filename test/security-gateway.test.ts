@@ -42,7 +42,7 @@ describe.each(databases)('attacks on the gateway, on $name', (database) => {
   let guarded: Guarded
   const hostile: Upstream[] = []
   beforeAll(async () => {
-    guarded = await openGuarded(database, { upstreamTimeout: 5_000 })
+    guarded = await openGuarded(database, { upstreamTimeout: 5_000, allowCommands: true })
   })
   afterAll(async () => {
     await guarded.close()
@@ -203,6 +203,153 @@ describe.each(databases)('attacks on the gateway, on $name', (database) => {
     ])
       expect([uri, await read(deny, uri)]).toEqual([uri, 403])
     expect(said(upstream).length).toBe(asked)
+  })
+
+  it('a call without a session ends with its token, and with its client, and is counted until then', async () => {
+    const { upstream, path } = await behind('endless', (_, response) => stream(response))
+    const made = await guarded.token({ all_servers: true })
+    const began = performance.now()
+    const running = guarded.rpc(path, made.secret, call('x'), streams)
+    await expect.poll(() => said(upstream)).toContain('tools/call')
+    await guarded.call('revoke_token', { token_id: made.id })
+    expect((await running).json.error.code).toBe(-32000)
+    expect(performance.now() - began).toBeLessThan(3_000)
+    await expect.poll(() => said(upstream)).toContain('notifications/cancelled')
+
+    const { secret } = await guarded.token({ all_servers: true })
+    const headers = { authorization: `Bearer ${secret}`, 'content-type': 'application/json' }
+    const stop = new AbortController()
+    const hung = fetch(`${guarded.url}${path}`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(call('x')),
+      signal: stop.signal,
+    }).catch(() => 'hung up')
+    await expect.poll(() => said(upstream).filter((one) => one === 'tools/call').length).toBe(2)
+    stop.abort()
+    expect(await hung).toBe('hung up')
+    await expect.poll(() => said(upstream).filter((one) => one === 'notifications/cancelled').length).toBe(2)
+  })
+
+  it('who hangs up and calls again in a session has no more calls running than who waits', async () => {
+    const { upstream, path } = await behind('patient', () => undefined)
+    const { secret } = await guarded.token({ all_servers: true })
+    const session = await open(path, secret)
+    const hang = async (id: number) => {
+      const stop = new AbortController()
+      const headers = { authorization: `Bearer ${secret}`, 'content-type': 'application/json', ...session }
+      const body = JSON.stringify(call('x', {}, id))
+      setTimeout(() => stop.abort(), 1_000)
+      return fetch(`${guarded.url}${path}`, { method: 'POST', headers, body, signal: stop.signal }).then(
+        ({ status }) => status,
+        () => 0,
+      )
+    }
+    await Promise.all(Array.from({ length: 200 }, (_, at) => hang(at + 1)))
+    expect(await hang(1_000)).toBe(429)
+    expect(said(upstream).filter((one) => one === 'tools/call').length).toBeLessThanOrEqual(200)
+  }, 20_000)
+
+  it('a server that asks without end has no more than a hundred answers of ours under way', async () => {
+    let most = 0
+    let now = 0
+    const { path } = await behind('asking', ({ message }, response) => {
+      stream(response)
+      const flood = Array.from({ length: 5_000 }, (_, at) => ({
+        jsonrpc: '2.0',
+        id: `q${at}`,
+        method: 'ping',
+      }))
+      response.write(`data: ${JSON.stringify(flood)}\n\n`)
+      setTimeout(() => response.end(event(result(message.id, { content: [] }))), 500)
+    })
+    const flooded = hostile.at(-1)
+    flooded?.server.on('connection', (socket) => {
+      now += 1
+      most = Math.max(most, now)
+      socket.on('close', () => (now -= 1))
+    })
+    const { secret } = await guarded.token({ all_servers: true })
+    expect((await guarded.rpc(path, secret, call('x'), streams)).text).toContain('"result"')
+    expect(most).toBeLessThan(150)
+  })
+
+  it('what a shared program says unasked reaches no token while another one uses it', async () => {
+    const program = `process.stdin.on('data', (chunk) => {
+      for (const line of String(chunk).split('\\n').filter(Boolean)) {
+        const { id, method, params } = JSON.parse(line)
+        const say = (message) => console.log(JSON.stringify({ jsonrpc: '2.0', ...message }))
+        if (method === 'tools/call') {
+          say({ method: 'notifications/message', params: { level: 'info', data: params.name } })
+          say({ method: 'notifications/resources/updated', params: { uri: 'mem://' + params.name } })
+        }
+        const about = { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'p', version: '1' } }
+        if (id !== undefined) say({ id, result: method === 'initialize' ? about : { content: [] } })
+      }
+    })`
+    const { json: added } = await guarded.call('add_config_server', {
+      config_id: guarded.configId,
+      name: 'shared',
+      runs: { command: process.execPath, args: ['-e', program] },
+    })
+    const path = `/servers/${added.server.slug}/mcp`
+    const [mine, theirs] = [
+      await guarded.token({ all_servers: true }),
+      await guarded.token({ all_servers: true }),
+    ]
+    const session = await open(path, mine.secret, { ...initialize.params, capabilities: {} })
+    const stop = new AbortController()
+    const headers = { authorization: `Bearer ${mine.secret}`, accept: 'text/event-stream', ...session }
+    const { body } = await fetch(`${guarded.url}${path}`, { headers, signal: stop.signal })
+    let heard = ''
+    const listening = (async () => {
+      for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) heard += Buffer.from(chunk)
+    })().catch(() => undefined)
+    await guarded.rpc(path, mine.secret, call('my-own'), session)
+    await expect.poll(() => heard).toContain('my-own')
+    expect((await guarded.rpc(path, theirs.secret, call('not-yours'))).json.result).toEqual({ content: [] })
+    await sleep(300)
+    stop.abort()
+    await listening
+    expect(heard).not.toContain('not-yours')
+  })
+
+  it('a newer standing stream of a session ends the older one', async () => {
+    const { path } = await behind('standing', (_, response) => response.writeHead(405).end())
+    const { secret } = await guarded.token({ all_servers: true })
+    const session = await open(path, secret)
+    const headers = { authorization: `Bearer ${secret}`, accept: 'text/event-stream', ...session }
+    const stop = new AbortController()
+    const first = await fetch(`${guarded.url}${path}`, { headers })
+    await fetch(`${guarded.url}${path}`, { headers, signal: stop.signal })
+    expect(await first.text()).toBe('')
+    stop.abort()
+  })
+
+  it('what is kept for a stream that is not there yet is bounded by its size', async () => {
+    const data = 'x'.repeat(700_000)
+    const { path } = await behind('wordy', (seen, response) => {
+      if (seen.method === 'GET') return response.writeHead(405).end()
+      stream(response)
+      for (let turn = 0; turn < 4; turn++)
+        response.write(
+          event({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data } }),
+        )
+      response.end(event(result(seen.message.id, { content: [] })))
+    })
+    const { secret } = await guarded.token({ all_servers: true })
+    const session = await open(path, secret)
+    expect((await guarded.rpc(path, secret, call('x'), session)).json.result).toEqual({ content: [] })
+    const stop = new AbortController()
+    setTimeout(() => stop.abort(), 1_500)
+    const headers = { authorization: `Bearer ${secret}`, accept: 'text/event-stream', ...session }
+    const { body } = await fetch(`${guarded.url}${path}`, { headers, signal: stop.signal })
+    let bytes = 0
+    await (async () => {
+      for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) bytes += chunk.length
+    })().catch(() => undefined)
+    expect(bytes).toBeGreaterThan(700_000)
+    expect(bytes).toBeLessThan(800_000)
   })
 
   it('a client that does not read its ended stream cannot end the process, and is let go of', async () => {

@@ -6,7 +6,7 @@ const mostDecoded = 3
  * all spell the same place. The first is the name itself; `resolved` are those in which nothing is left to resolve.
  */
 export function spellingsOf(name: string): { all: readonly string[]; resolved: readonly string[] } {
-  if (!URL.canParse(name)) return { all: [name], resolved: [name] }
+  if (!name.includes(':') || !URL.canParse(name)) return { all: [name], resolved: [name] }
   const all = new Set([name])
   let href = new URL(name).href
   let text = decoded(href)

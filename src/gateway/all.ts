@@ -9,12 +9,16 @@ import type { RpcAnswer } from './message.ts'
 import { outerItems } from './naming.ts'
 import { linkOf } from './open-links.ts'
 import { askServer } from './own-request.ts'
+import { messageLimit } from './reading.ts'
 import { screenedAnswer } from './screening.ts'
 import type { Call } from './steps.ts'
 import { listOf, visible } from './subjects.ts'
 
 /** Pages of one server's list that are read. */
 const mostPages = 50
+
+/** What the pages of one server's list may take together, bytes. */
+const mostListed = messageLimit
 
 /** How long a server may take to be one of a list, ms. */
 const listPatience = 10_000
@@ -43,7 +47,7 @@ async function partOf(call: Call, entry: Entry, list: [string, string] | undefin
   const { gate, session, token } = call
   try {
     const link = await inTime(linkOf(gate, session, entry, token.token.id))
-    return { items: list === undefined ? await level(call, link) : await items(call, entry, link, list) }
+    return { items: await inTime(list === undefined ? level(call, link) : items(call, entry, link, list)) }
   } catch (error) {
     return { missing: { server: entry.slug, reason: asFault(error).problem } }
   }
@@ -60,6 +64,7 @@ async function items(
   if (!offers(link, method)) return []
   const found: unknown[] = []
   let cursor: unknown
+  let bytes = 0
   for (let page = 0; page < mostPages; page += 1) {
     const answer = screenedAnswer(
       entry,
@@ -68,6 +73,8 @@ async function items(
     )
     if (!('result' in answer)) break
     const result = visible(method, answer.result, entry, call.token.candidate?.tool_rules ?? null)
+    bytes += Buffer.byteLength(JSON.stringify(result))
+    if (bytes > mostListed) throw new UpstreamFault('too_large', 'Its list is too large.')
     found.push(...outerItems(entry.slug, list, member, result[list]))
     cursor = answer.result['nextCursor']
     if (typeof cursor !== 'string') break
@@ -97,10 +104,10 @@ function asked(
 }
 
 /** Opening may take longer than a list can wait; it goes on for whoever comes next. */
-function inTime<T>(opening: Promise<T>): Promise<T> {
+function inTime<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new UpstreamFault('timeout', 'too slow to be listed')), listPatience)
   })
-  return Promise.race([opening, late]).finally(() => clearTimeout(timer))
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }

@@ -66,7 +66,7 @@ function screened<Message extends RpcMessage>(
   const part = partOf(message)
   const { findings, value } = screen(rules, part, memory)
   if (findings.length > 0) return { blocked: { side, findings } }
-  return { message: value === part ? message : redacted(message, value as Part), memory }
+  return { message: value === part ? message : redacted(message, value as Part, side), memory }
 }
 
 interface Part {
@@ -76,9 +76,15 @@ interface Part {
 }
 
 /** The message with what people wrote in it redacted; what names a thing, or a place in a list, still does. */
-function redacted<Message extends RpcMessage>(message: Message, { params, result, error }: Part): Message {
+function redacted<Message extends RpcMessage>(
+  message: Message,
+  { params, result, error }: Part,
+  side: Blocked['side'],
+): Message {
   if ('method' in message) {
-    const written = isRequest(message) ? picked(params, ['arguments', 'argument']) : { ...params }
+    // What a server asks a client for is text as a whole; its ids and tokens are in members of their own.
+    const named = isRequest(message) && side === 'input'
+    const written = named ? picked(params, ['arguments', 'argument']) : { ...params }
     return { ...message, params: { ...message.params, ...written } }
   }
   if ('error' in message) return { ...message, error }

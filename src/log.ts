@@ -1,4 +1,5 @@
 import pino, { type Logger as Pino } from 'pino'
+import { isoOf } from './domain/iso.ts'
 import { secretPattern } from './domain/secret.ts'
 
 /** What is logged of an answered request: members of ours, of closed sets or counted; none can hold what a caller wrote. */
@@ -58,7 +59,7 @@ export function makeLog(level: string, stream: { write(line: string): void } = s
   return Object.assign(log, {
     request({ request_id, method, route, status, ms, actor }: RequestLine) {
       if (!log.isLevelEnabled('info')) return
-      const time = new Date().toISOString()
+      const time = isoOf(Date.now())
       const line = { level: 'info', time, request_id, method, route, status, ms, actor, msg: 'request' }
       stream.write(`${JSON.stringify(line)}\n`)
     },

@@ -4,6 +4,7 @@ import type { Lookups } from '../../db/lookup.ts'
 import type { Db, Store } from '../../db/open.ts'
 import * as settings from '../../db/settings.ts'
 import { type IdKind, makeId } from '../domain/id.ts'
+import { isoOf } from '../domain/iso.ts'
 import type { Keys } from '../domain/keys.ts'
 import type { Settings } from '../domain/settings.ts'
 import { type Actor, may, scopeOf } from './actor.ts'
@@ -267,7 +268,7 @@ function context(core: Core, caller: Caller, db: Db, at: number, seq: number): C
     via: caller.via,
     ip: caller.ip,
     request_id: caller.request_id,
-    now: new Date(at).toISOString(),
+    now: isoOf(at),
     keys: core.keys,
     verifier: core.verifier,
     lookups: core.lookups,

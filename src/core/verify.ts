@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { FoundToken, Lookups } from '../../db/lookup.ts'
 import type { Scope } from '../../db/scope.ts'
+import { isoOf } from '../domain/iso.ts'
 import { digest, wellFormed } from '../domain/secret.ts'
 import type { ToolRules } from '../domain/tool-rules.ts'
 import { isLimited, type LimitState } from '../domain/use-limits.ts'
@@ -61,7 +62,7 @@ export function makeVerifier(
   counting: Counting,
   clock: () => number,
 ): Verifier {
-  const iso = isoClock(clock)
+  const iso = () => isoOf(clock())
 
   function judged(token: FoundToken | undefined, question: Question, predecessor: boolean): Verified {
     if (token === undefined) return { verdict: 'unknown', predecessor, question }
@@ -170,20 +171,6 @@ function isHidden(token: FoundToken, { management, within = {} }: VerifyOptions)
 function limited(verified: Verified, limit: LimitState): Verified {
   const question = { ...verified.question, limit: { reached: limit.reached } }
   return { ...verified, question, verdict: judge(verified.candidate, question), limit }
-}
-
-/** The clock as ISO text, formatted once a millisecond. */
-function isoClock(clock: () => number): () => string {
-  let at = Number.NaN
-  let text = ''
-  return () => {
-    const now = clock()
-    if (now !== at) {
-      at = now
-      text = new Date(now).toISOString()
-    }
-    return text
-  }
 }
 
 /** What judging reads of a row. */

@@ -9,6 +9,13 @@ import type { Conversation } from './conversation.ts'
 import type { Link } from './link.ts'
 import type { Links } from './links.ts'
 
+/** Which secret of a token was shown, and from where. */
+export interface Shown {
+  generation: number
+  predecessor: boolean
+  ip: string | null
+}
+
 /** A client's session at an endpoint of the gateway. */
 export interface Session extends Held {
   /** The server it talks to; null = all in reach. */
@@ -23,7 +30,9 @@ export interface Session extends Held {
   /** The links it has, by entry id. */
   links: Map<string, { entry: Entry; link: Promise<Link> }>
   /** The secret and the address it was last used with. */
-  presented: { generation: number; predecessor: boolean; ip: string | null }
+  presented: Shown
+  /** The same for its standing stream, which stays with whoever opened it. */
+  listened: Shown | undefined
 }
 
 /** A call without a session that waits for its answer. */

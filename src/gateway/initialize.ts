@@ -4,7 +4,7 @@ import { AppError } from '../core/errors.ts'
 import { newRedactions } from '../domain/guardrails/redactions.ts'
 import type { Judged } from '../http/judged.ts'
 import { answerWith } from './exchange.ts'
-import type { Gate, Visit } from './gate.ts'
+import type { Gate, Session, Visit } from './gate.ts'
 import { unopened } from './introduce.ts'
 import { objectIn, type RpcAnswer, type RpcRequest } from './message.ts'
 import { linkOf, releaseLinks } from './open-links.ts'
@@ -24,15 +24,25 @@ export async function initialize(
     visit.slug === null ? ownWords(gate, message) : await serverWords(gate, visit.slug, session, message)
   if ('result' in answer) session.version = answer.result['protocolVersion']
   const opens = gate.sessionsOn && 'result' in answer
-  if (opens) gate.sessions.add(session)
+  if (opens) await kept(gate, session)
   else await releaseLinks(gate, session)
   answerWith(visit.request, visit.response, 200, answer, headersOf(visit, opens ? session.id : undefined))
+}
+
+/** Keeps a session; one there is no place for lets go of what it opened. */
+async function kept(gate: Gate, session: Session): Promise<void> {
+  try {
+    gate.sessions.add(session)
+  } catch (error) {
+    await releaseLinks(gate, session)
+    throw error
+  }
 }
 
 async function serverWords(
   gate: Gate,
   slug: string,
-  session: ReturnType<typeof makeSession>,
+  session: Session,
   message: RpcRequest,
 ): Promise<RpcAnswer> {
   const entry = await gate.face.core.entries.find(slug)

@@ -3,7 +3,7 @@ import type { Entry } from '../core/entries.ts'
 import { AppError } from '../core/errors.ts'
 import type { Judged } from '../http/judged.ts'
 import { makeConversation } from './conversation.ts'
-import type { Gate, Session, Visit } from './gate.ts'
+import type { Gate, Session, Shown, Visit } from './gate.ts'
 import type { Link } from './link.ts'
 import { objectIn, type RpcNotification } from './message.ts'
 import { releaseLinks } from './open-links.ts'
@@ -14,9 +14,10 @@ import { toClient, toServer } from './unasked.ts'
 export function makeSession(
   gate: Gate,
   visit: Visit,
-  { token, predecessor }: Judged,
+  judged: Judged,
   params: Record<string, unknown>,
 ): Session {
+  const { token } = judged
   const session: Session = {
     id: randomUUID(),
     principal: token.id,
@@ -32,7 +33,8 @@ export function makeSession(
     slug: visit.slug,
     params,
     links: new Map(),
-    presented: { generation: token.generation, predecessor, ip: visit.facts.ip },
+    presented: shownBy(visit, judged),
+    listened: undefined,
     conversation: makeConversation({
       holder: token.id,
       asks: Object.keys(objectIn(params, 'capabilities')).length > 0,
@@ -57,17 +59,19 @@ function lost(gate: Gate, session: Session, link: Link): void {
 }
 
 /** The session a request names; another's is as unknown as none. */
-export function sessionOf(
-  { sessions, sessionsOn }: Gate,
-  visit: Visit,
-  { token }: Judged,
-): Session | undefined {
+export function sessionOf({ sessions, sessionsOn }: Gate, visit: Visit, judged: Judged): Session | undefined {
   const id = visit.request.headers['mcp-session-id']
   if (id === undefined || !sessionsOn) return undefined
-  const session = typeof id === 'string' ? sessions.find(id, token.id) : undefined
+  const session = typeof id === 'string' ? sessions.find(id, judged.token.id) : undefined
   if (session === undefined || session.slug !== visit.slug)
     throw new AppError('not_found', 'Session not found', { entity: 'session' })
+  // A client that went on to a new secret keeps its session when the grace of the old one ends.
+  session.presented = shownBy(visit, judged)
   return session
+}
+
+function shownBy({ facts }: Visit, { token, predecessor }: Judged): Shown {
+  return { generation: token.generation, predecessor, ip: facts.ip }
 }
 
 /** What clients of the protocol say without being asked; of nothing else it is known that it asks for nothing. */

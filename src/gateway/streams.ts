@@ -18,6 +18,7 @@ export async function listen(gate: Gate, visit: Visit): Promise<void> {
   const stream = openStream(visit.response, { 'mcp-session-id': session.id })
   session.conversation.stand(stream)
   session.standing = true
+  session.listened = session.presented
   const beat = setInterval(() => stream.pulse(), pulse)
   beat.unref()
   visit.response.once('close', () => {
@@ -33,6 +34,7 @@ function leave({ face }: Gate, session: Session, stream: Stream): void {
   if (session.conversation.standing !== stream) return
   session.conversation.stand(undefined)
   session.standing = false
+  session.listened = undefined
   session.touched = face.core.clock()
 }
 
@@ -48,10 +50,5 @@ async function named(gate: Gate, visit: Visit): Promise<Session> {
   const session = sessionOf(gate, visit, token)
   if (session === undefined)
     throw new AppError('invalid_input', 'Bad Request: Mcp-Session-Id header is required', { reason: 'rpc' })
-  session.presented = {
-    ip: visit.facts.ip,
-    generation: token.token.generation,
-    predecessor: token.predecessor,
-  }
   return session
 }

@@ -27,6 +27,7 @@ export function watchSessions({ face, sessions, links, lone }: Watched): { stop(
     const calls = [...lone].filter(({ since }) => since < Date.now() - every)
     return [
       ...live.map((session) => ({ presented: asked(session), end: () => sessions.end(session) })),
+      ...live.flatMap(streamOf),
       ...live.flatMap((session) => serversOf(links, session)),
       ...calls,
     ]
@@ -54,6 +55,13 @@ export function watchSessions({ face, sessions, links, lone }: Watched): { stop(
 
 function asked({ principal, slug, presented }: Session): Presented {
   return { token_id: principal, server: slug, ...presented }
+}
+
+/** The stream of a session, where it was opened with another secret than the one the client shows now. */
+function streamOf(session: Session): Held[] {
+  const { listened, presented, conversation } = session
+  if (listened === undefined || listened === presented) return []
+  return [{ presented: { ...asked(session), ...listened }, end: () => conversation.standing?.end() }]
 }
 
 /** The servers a session has open where all are one. */

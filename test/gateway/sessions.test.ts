@@ -174,6 +174,19 @@ describe.each(databases)('sessions of the gateway, on $name', (database) => {
     await stream.ended
   })
 
+  it('a client that goes on with the new secret keeps its session when the grace ends; a stream of the old one ends', async () => {
+    const made = await guarded.token({ all_servers: true })
+    const session = await open('/servers/alpha/mcp', made.secret)
+    const stream = await streamUntilEnd('/servers/alpha/mcp', made.secret, session)
+    const rotated = await guarded.call('rotate_token', { token_id: made.id, grace_seconds: 60 })
+    const fresh = rotated.json.delivery.secret
+    expect((await guarded.rpc('/servers/alpha/mcp', fresh, list, session)).status).toBe(200)
+    guarded.clock.pass(61_000)
+    await stream.ended
+    await sleep(700)
+    expect((await guarded.rpc('/servers/alpha/mcp', fresh, list, session)).status).toBe(200)
+  })
+
   it('requests of a server reach the client that called, and its answer comes back', async () => {
     const { secret } = await guarded.token({ all_servers: true })
     for (const [path, name] of [

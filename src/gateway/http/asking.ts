@@ -8,6 +8,9 @@ import { faultOfStatus, refusalMessages } from './refusal.ts'
 import { type Place, resume } from './resuming.ts'
 import { eventSink, jsonSink, refusalSink, typeOf } from './sinks.ts'
 
+/** How long a stream may stay open behind its answer, ms. */
+const afterAnswer = 2_000
+
 /** The answers by which servers of the protocol before this one say that they are such. */
 const older = [400, 404, 405]
 
@@ -26,10 +29,13 @@ export function ask(
   const body = JSON.stringify(message)
   let place: Place | undefined
   let refused: number | undefined
+  let lingering: NodeJS.Timeout | undefined
 
   const take = (answer: JSONRPCMessage) => {
     if (first && answers(answer, id)) session.agree(answer)
     line.hear(answer, id)
+    // What is left of its stream belongs to nobody; a server that keeps it open keeps a connection.
+    if (place !== undefined && answers(answer, id)) lingering ??= setTimeout(() => abort(), afterAnswer)
   }
 
   const refuse = (status: number): Sink =>
@@ -53,6 +59,7 @@ export function ask(
   }
 
   const over = (fault: UpstreamFault | undefined) => {
+    clearTimeout(lingering)
     running.delete(id)
     if (!waiting.has(id)) return
     if (refused !== undefined) {

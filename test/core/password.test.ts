@@ -54,15 +54,21 @@ describe('a password', () => {
       'too long': () => verifyPassword(digest, 'x'.repeat(20_000)),
       'half a character': () => verifyPassword(digest, '\ud800'),
     }
-    const times = Object.fromEntries(Object.keys(ways).map((way) => [way, [] as number[]]))
-    for (let round = 0; round < 15; round++) {
-      for (const [way, refuse] of Object.entries(ways)) times[way]?.push((await timed(refuse))[1])
+    const measured = async () => {
+      const times = Object.fromEntries(Object.keys(ways).map((way) => [way, [] as number[]]))
+      for (let round = 0; round < 15; round++) {
+        for (const [way, refuse] of Object.entries(ways)) times[way]?.push((await timed(refuse))[1])
+      }
+      const wrong = median(times['wrong'] ?? [])
+      return Object.entries(times).map(([way, some]) => ({ way, ratio: median(some) / wrong }))
     }
-    const wrong = median(times['wrong'] ?? [])
-    for (const [way, some] of Object.entries(times)) {
-      expect(median(some) / wrong, way).toBeGreaterThan(0.8)
-      expect(median(some) / wrong, way).toBeLessThan(1.25)
+    let apart: { way: string; ratio: number }[] = []
+    // Up to three times, because other processes of the run share the cores: a way that really costs less differs each time.
+    for (let attempt = 0; attempt < 3; attempt++) {
+      apart = (await measured()).filter(({ ratio }) => ratio <= 0.8 || ratio >= 1.25)
+      if (apart.length === 0) break
     }
+    expect(apart).toEqual([])
   })
 
   it('R51: without argon2 everything is loaded, and the first password is refused with a sentence that names it', () => {

@@ -45,7 +45,7 @@ describe.each(databases)('the health check on $name', (database) => {
           configs: 2,
           user_keys: 2,
           disabled_user_keys: 1,
-          tokens: 7,
+          tokens: 8,
           servers: 4,
           groups: 1,
         },

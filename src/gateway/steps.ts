@@ -57,8 +57,6 @@ export async function post(gate: Gate, visit: Visit): Promise<void> {
   if (isRequest(message) && message.method !== 'initialize' && message.method !== 'ping')
     return carry(gate, visit, message, earlier)
   const token = await admit(gate, visit, { server: visit.slug ?? undefined }, { note: false, earlier })
-  // Not only what is carried counts where requests of a credential are limited.
-  await gate.face.requests(token.token.id)
   if (isRequest(message) && message.method === 'initialize') {
     const opened = enter(gate, visit, token.token.id)()
     return initialize(gate, visit, token, message).finally(opened)
@@ -85,7 +83,7 @@ async function readMessage({ request }: Visit): Promise<RpcMessage> {
 async function carry(gate: Gate, visit: Visit, message: RpcRequest, earlier: Judged): Promise<void> {
   const aim = aimOf(visit.slug, message)
   if ('refused' in aim) {
-    await admit(gate, visit, { server: visit.slug ?? undefined }, { note: false })
+    await admit(gate, visit, { server: visit.slug ?? undefined }, { note: false, earlier })
     return answerWith(visit.request, visit.response, 200, aim.refused)
   }
   const wanted = { server: aim.server ?? undefined, name: aim.subject?.name }

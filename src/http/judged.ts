@@ -45,7 +45,8 @@ export async function judgedFrom(
   }
   if (verified.verdict === 'ip_not_allowed')
     face.core.tallies.count({ action: 'authentication_from_other_address', via, ip })
-  const counting = options.note === false ? undefined : face.requests(token.id)
+  // However often a request asks about its secret, it is one request.
+  const counting = options.earlier === undefined ? face.requests(token.id) : undefined
   if (counting !== undefined) await counting
   const facts = factsOf(request)
   if (facts !== undefined) facts.actor = token.id

@@ -40,8 +40,6 @@ export interface ConversationOptions {
   /** What a server is told of the client's answer to its request. */
   incoming(link: Link, answer: RpcAnswer): RpcAnswer
   lost(link: Link, fault: UpstreamFault): void
-  /** A call got its answer. */
-  answered?(link: Link): void
 }
 
 /** Messages kept for a stream that is not there yet, and characters of them. */
@@ -50,20 +48,19 @@ const mostKeptText = 1024 * 1024
 
 /** Routes what servers say to the stream of the client it belongs to. */
 export function makeConversation(options: ConversationOptions): Conversation {
-  const { holder, asks, keeps, outgoing, incoming, lost, answered } = options
+  const { holder, asks, keeps, outgoing, incoming, lost } = options
   const calls = new Map<RequestId, OpenCall>()
   const asked = new Map<RequestId, Link>()
   let standing: Stream | undefined
   let kept: RpcMessage[] = []
   let keptText = 0
 
-  function answer(link: Link, message: RpcAnswer, call: RequestId | undefined): void {
+  function answer(message: RpcAnswer, call: RequestId | undefined): void {
     const open = call === undefined ? undefined : calls.get(call)
     if (call === undefined || open === undefined) return
     calls.delete(call)
     open.settled()
     open.exchange.answer(open.finish(message))
-    answered?.(link)
   }
 
   function deliver(message: RpcMessage, call: RequestId | undefined): boolean {
@@ -88,7 +85,7 @@ export function makeConversation(options: ConversationOptions): Conversation {
     },
     open: (id, call) => void calls.set(id, call),
     hear(link, message, call) {
-      if (isAnswer(message)) return void answer(link, message, call)
+      if (isAnswer(message)) return void answer(message, call)
       const told = outgoing(link, message)
       if (!isRequest(message)) {
         if (message.method === 'notifications/cancelled')

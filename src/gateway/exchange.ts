@@ -10,14 +10,13 @@ export interface Stream {
   end(): void
   /** A sign of life, so that nobody between takes a silent stream for a dead one. */
   pulse(): void
-  readonly open: boolean
 }
 
 /** How long a client may take to read the rest of a stream that has ended, ms. */
 const patience = 10_000
 
 /** The answer to one POST: a JSON body, or a stream from the first message that comes before the answer. */
-export interface Exchange extends Stream {
+export interface Exchange extends Pick<Stream, 'send'> {
   /** The last message, which ends it. */
   answer(message: object): void
 }
@@ -45,9 +44,6 @@ export function openExchange(
   let stream: Stream | undefined
   const isOpen = () => !response.destroyed && !response.writableEnded
   return {
-    get open() {
-      return streams && isOpen()
-    },
     send(message) {
       if (!streams || !isOpen()) return false
       stream ??= openStream(response, headers)
@@ -59,10 +55,6 @@ export function openExchange(
       stream.send(message)
       stream.end()
     },
-    end() {
-      if (isOpen()) response.destroy()
-    },
-    pulse: () => stream?.pulse(),
   }
 }
 
@@ -94,9 +86,6 @@ export function answerWith(
 function streamOn(response: ServerResponse): Stream {
   const isOpen = () => !response.destroyed && !response.writableEnded
   return {
-    get open() {
-      return isOpen()
-    },
     send(message) {
       if (!isOpen()) return false
       if (response.writableLength > mostWaiting) {

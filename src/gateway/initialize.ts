@@ -107,7 +107,7 @@ function ownWords({ version }: Gate, { id, params }: RpcRequest): RpcAnswer {
 export function introduction(version: string): Record<string, unknown> {
   return {
     protocolVersion: LATEST_PROTOCOL_VERSION,
-    capabilities: objectIn(undefined, ''),
+    capabilities: {},
     clientInfo: { name: 'tokenwright-gateway', version },
   }
 }

@@ -23,6 +23,13 @@ export interface LinksOptions {
 /** Programs one token may have running for its sessions alone; they are few, and all tokens share them. */
 const mostOwn = 8
 
+/** A shared link, or one that is being opened. */
+interface Place {
+  runs: EntryRuns | null
+  opening: Promise<Link>
+  link?: Link
+}
+
 /** All links of a process: a session's own, and those that are shared. */
 export interface Links {
   /** A link for one party alone, introduced as its client. Rejects with `UpstreamFault` or `InitializeRefused`. */
@@ -40,7 +47,7 @@ export function makeLinks({ open, timeout, idle, clock, log, introduction }: Lin
   const owned = new Map<Link, () => void>()
   /** Programs that sessions of one token have for themselves. */
   const programs = new Map<string, number>()
-  const shared = new Map<string, { runs: EntryRuns; opening: Promise<Link>; link?: Link }>()
+  const shared = new Map<string, Place>()
   let made = 0
   const nextId = () => `tw-${++made}`
   const sweeper = setInterval(sweep, Math.max(20, Math.min(1_000, timeout / 4, idle / 2)))
@@ -100,7 +107,11 @@ export function makeLinks({ open, timeout, idle, clock, log, introduction }: Lin
       const held = programs.get(tokenId) ?? 0
       if (held >= mostOwn) throw new UpstreamFault('busy', `one token has ${held} programs of its own`)
       programs.set(tokenId, held + 1)
-      const free = () => programs.set(tokenId, (programs.get(tokenId) ?? 1) - 1)
+      const free = () => {
+        const left = (programs.get(tokenId) ?? 1) - 1
+        if (left > 0) programs.set(tokenId, left)
+        else programs.delete(tokenId)
+      }
       try {
         return owning(await start(entry, params, false), free)
       } catch (error) {
@@ -115,11 +126,8 @@ export function makeLinks({ open, timeout, idle, clock, log, introduction }: Lin
       if (known !== undefined && known.runs === entry.runs && known.link?.over !== true) return known.opening
       if (known?.link !== undefined) drop(key, known.link)
       const opening = start(entry, introduction, true)
-      const place: { runs: EntryRuns | null; opening: Promise<Link>; link?: Link } = {
-        runs: entry.runs,
-        opening,
-      }
-      shared.set(key, place as { runs: EntryRuns; opening: Promise<Link> })
+      const place: Place = { runs: entry.runs, opening }
+      shared.set(key, place)
       try {
         const link = await opening
         place.link = link

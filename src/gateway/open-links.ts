@@ -5,12 +5,12 @@ import type { Link } from './link.ts'
 import { objectIn } from './message.ts'
 
 /** What a client must not declare if it is to share a program: by these a server asks back, or keeps what is one client's. */
-const private_ = ['sampling', 'elicitation', 'roots', 'tasks'] as const
+const ofOneClient = ['sampling', 'elicitation', 'roots', 'tasks'] as const
 
 /** Whether a session gets a conversation of its own: at an address always, at a program where its client can be asked. */
 function needsOwn({ runs }: Entry, { params }: Session): boolean {
   const declared = objectIn(params, 'capabilities')
-  return runs?.kind !== 'program' || private_.some((capability) => declared[capability] !== undefined)
+  return runs?.kind !== 'program' || ofOneClient.some((capability) => declared[capability] !== undefined)
 }
 
 /** The link of a session to a server, opened when it is first needed; without a session the shared one. */

@@ -18,6 +18,7 @@ export function banner({ url, adminKeyFile, launch }: Started, styled: boolean):
     heading('Tokenwright is running.'),
     '',
     `  MCP          ${mcp}`,
+    `  Gateway      ${url}/gateway/mcp`,
     `  REST         ${url}/v1/<operation>`,
     `  Admin key    ${adminKeyFile ?? 'the one in TOKENWRIGHT_ADMIN_KEY, or one made earlier'}`,
     '',

@@ -3,7 +3,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openStream } from '../src/gateway/exchange.ts'
+import { openStream } from '../src/http/exchange.ts'
 import { type Guarded, openGuarded } from './gateway/guarded.ts'
 import {
   event,

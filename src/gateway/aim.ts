@@ -1,6 +1,6 @@
+import { objectIn, type RpcAnswer, type RpcRequest } from '../http/messages.ts'
 import { rpc } from '../http/rpc.ts'
 import { failure, unknownMethod } from './faults.ts'
-import { objectIn, type RpcAnswer, type RpcRequest } from './message.ts'
 import { innerName } from './naming.ts'
 import { isKnown, type Subject, subjectOf } from './subjects.ts'
 

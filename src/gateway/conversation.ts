@@ -1,10 +1,10 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type { Exchange, Stream } from '../http/exchange.ts'
+import { isAnswer, isRequest, type RpcAnswer, type RpcMessage } from '../http/messages.ts'
 import { rpc } from '../http/rpc.ts'
 import type { UpstreamFault } from './conduit.ts'
-import type { Exchange, Stream } from './exchange.ts'
 import { failure } from './faults.ts'
 import type { Link, Party } from './link.ts'
-import { isAnswer, isRequest, type RpcAnswer, type RpcMessage } from './message.ts'
 
 /** A request of a client that waits for its answer. */
 export interface OpenCall {

@@ -1,7 +1,7 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type { RpcFailure } from '../http/messages.ts'
 import { rpc } from '../http/rpc.ts'
 import { UpstreamFault, type UpstreamProblem } from './conduit.ts'
-import type { RpcFailure } from './message.ts'
 
 /** The code of every error that stands for a server which did not do its part. */
 const upstreamCode = -32020

@@ -1,9 +1,9 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Entry } from '../core/entries.ts'
 import { newRedactions } from '../domain/guardrails/redactions.ts'
+import type { RpcAnswer, RpcFailure } from '../http/messages.ts'
 import { asFault, faultAnswer } from './faults.ts'
 import type { Link } from './link.ts'
-import type { RpcAnswer, RpcFailure } from './message.ts'
 import { askServer } from './own-request.ts'
 import { screenedAnswer } from './screening.ts'
 

@@ -1,8 +1,4 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
-import { rpc } from '../http/rpc.ts'
-import { type Conduit, type OpenConduit, UpstreamFault } from './conduit.ts'
-import { asFault, failure, faultAnswer, refusedCode } from './faults.ts'
-import { introduce } from './introduce.ts'
 import {
   isAnswer,
   isRequest,
@@ -11,7 +7,11 @@ import {
   type RpcMessage,
   type RpcNotification,
   type RpcRequest,
-} from './message.ts'
+} from '../http/messages.ts'
+import { rpc } from '../http/rpc.ts'
+import { type Conduit, type OpenConduit, UpstreamFault } from './conduit.ts'
+import { asFault, failure, faultAnswer, refusedCode } from './faults.ts'
+import { introduce } from './introduce.ts'
 import { makeQuestions } from './questions.ts'
 import { makeSubscriptions } from './subscriptions.ts'
 

@@ -1,4 +1,4 @@
-import { isObject } from './message.ts'
+import { isObject } from '../http/messages.ts'
 import type { Subject } from './subjects.ts'
 
 /** A slug has no `_`, so the first two of them end it. */

@@ -1,8 +1,8 @@
 import type { Entry } from '../core/entries.ts'
 import { AppError } from '../core/errors.ts'
+import { objectIn } from '../http/messages.ts'
 import type { Gate, Session } from './gate.ts'
 import type { Link } from './link.ts'
-import { objectIn } from './message.ts'
 
 /** What a client must not declare if it is to share a program: by these a server asks back, or keeps what is one client's. */
 const ofOneClient = ['sampling', 'elicitation', 'roots', 'tasks'] as const

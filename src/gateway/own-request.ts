@@ -1,6 +1,6 @@
+import type { RpcAnswer } from '../http/messages.ts'
 import { UpstreamFault } from './conduit.ts'
 import type { Link, Party } from './link.ts'
-import type { RpcAnswer } from './message.ts'
 
 /** A request that the gateway makes itself. */
 export interface OwnRequest {

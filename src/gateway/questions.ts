@@ -1,8 +1,8 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type { RpcAnswer, RpcNotification, RpcRequest } from '../http/messages.ts'
 import { rpc } from '../http/rpc.ts'
 import { failure } from './faults.ts'
 import type { Party } from './link.ts'
-import type { RpcAnswer, RpcNotification, RpcRequest } from './message.ts'
 
 /** What a server asks its clients, until they answer. */
 export interface Questions {

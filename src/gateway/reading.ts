@@ -1,5 +1,5 @@
 import { scanJson } from '../domain/json-scan.ts'
-import { asMessage, type RpcMessage } from './message.ts'
+import { asMessage, type RpcMessage } from '../http/messages.ts'
 
 /** The most bytes that one message of an upstream may hold. */
 export const messageLimit = 8 * 1024 * 1024

@@ -3,8 +3,8 @@ import type { GuardrailPolicy } from '../domain/guardrail-policy.ts'
 import { compilePolicy, type Screen } from '../domain/guardrails/compile.ts'
 import { apartFrom, newRedactions, type Redactions, restore } from '../domain/guardrails/redactions.ts'
 import { type Finding, screen } from '../domain/guardrails/screen.ts'
+import { isRequest, type RpcAnswer, type RpcFailure, type RpcMessage } from '../http/messages.ts'
 import { failure, refusedCode } from './faults.ts'
-import { isRequest, type RpcAnswer, type RpcFailure, type RpcMessage } from './message.ts'
 
 /** A message as its policy lets it pass, or what was found in it. */
 export type Screened<Message> = { message: Message; memory: Redactions } | { blocked: Blocked }

@@ -3,17 +3,8 @@ import type { Entry } from '../core/entries.ts'
 import { AppError } from '../core/errors.ts'
 import type { Redactions } from '../domain/guardrails/redactions.ts'
 import { readJsonOf } from '../http/body.ts'
+import { answerWith, type Exchange, openExchange } from '../http/exchange.ts'
 import type { Judged } from '../http/judged.ts'
-import { internal, rpc } from '../http/rpc.ts'
-import { admit } from './admit.ts'
-import { type Aim, aimOf } from './aim.ts'
-import { answerForAll } from './all.ts'
-import { answerWith, type Exchange, openExchange } from './exchange.ts'
-import { failure, unknownMethod } from './faults.ts'
-import type { Gate, Session, Visit } from './gate.ts'
-import { initialize } from './initialize.ts'
-import { unopened } from './introduce.ts'
-import { endWithClient, makeLone } from './lone.ts'
 import {
   asMessage,
   isAnswer,
@@ -21,7 +12,16 @@ import {
   type RpcAnswer,
   type RpcMessage,
   type RpcRequest,
-} from './message.ts'
+} from '../http/messages.ts'
+import { internal, rpc } from '../http/rpc.ts'
+import { admit } from './admit.ts'
+import { type Aim, aimOf } from './aim.ts'
+import { answerForAll } from './all.ts'
+import { failure, unknownMethod } from './faults.ts'
+import type { Gate, Session, Visit } from './gate.ts'
+import { initialize } from './initialize.ts'
+import { unopened } from './introduce.ts'
+import { endWithClient, makeLone } from './lone.ts'
 import { outerResult } from './naming.ts'
 import { enter, type Hold } from './open-calls.ts'
 import { linkOf } from './open-links.ts'

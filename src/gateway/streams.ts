@@ -1,6 +1,6 @@
 import { AppError } from '../core/errors.ts'
+import { answerWith, openStream, type Stream } from '../http/exchange.ts'
 import { admit } from './admit.ts'
-import { answerWith, openStream, type Stream } from './exchange.ts'
 import type { Gate, Session, Visit } from './gate.ts'
 import { sessionOf } from './session.ts'
 

@@ -1,6 +1,6 @@
 import type { Entry } from '../core/entries.ts'
 import { type ToolRules, toolAllowed } from '../domain/tool-rules.ts'
-import { isObject, objectIn, type RpcRequest } from './message.ts'
+import { isObject, objectIn, type RpcRequest } from '../http/messages.ts'
 
 /** What a request is about: the name that tool rules judge. */
 export interface Subject {

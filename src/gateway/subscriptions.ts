@@ -1,7 +1,7 @@
+import type { RpcAnswer, RpcRequest } from '../http/messages.ts'
 import { rpc } from '../http/rpc.ts'
 import { failure } from './faults.ts'
 import type { Party } from './link.ts'
-import type { RpcAnswer, RpcRequest } from './message.ts'
 
 /** Which resources of a server the clients want to hear of. */
 export interface Subscriptions {

@@ -1,8 +1,8 @@
 import type { Entry } from '../core/entries.ts'
+import type { RpcAnswer, RpcMessage } from '../http/messages.ts'
 import { unknownMethod } from './faults.ts'
 import type { Session } from './gate.ts'
 import type { Link } from './link.ts'
-import type { RpcAnswer, RpcMessage } from './message.ts'
 import { outerName } from './naming.ts'
 import { blockedAnswer, screenIn, screenOut } from './screening.ts'
 

@@ -1,5 +1,5 @@
+import type { RpcMessage } from '../../http/messages.ts'
 import { UpstreamFault } from '../conduit.ts'
-import type { RpcMessage } from '../message.ts'
 import { messageLimit, readMessages } from '../reading.ts'
 import { makeLines } from './lines.ts'
 

@@ -1,4 +1,5 @@
-import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
+/** An id of a request. */
+export type RequestId = string | number
 
 /** JSON-RPC as it passes: whatever a member holds stays as it is. */
 export interface RpcRequest {

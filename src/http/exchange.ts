@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { fixedHeaders, leaveBody } from '../http/answer.ts'
+import { fixedHeaders, leaveBody } from './answer.ts'
 
 /** More than this waiting for a client that does not read ends its stream, bytes. */
 const mostWaiting = 8 * 1024 * 1024

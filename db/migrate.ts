@@ -2,6 +2,7 @@ import { type Kysely, type Migration, type MigrationProvider, Migrator, sql } fr
 import { isMissingTable } from './errors.ts'
 import { appendOnly, foundation } from './migrations/0001-foundation.ts'
 import { limits } from './migrations/0002-limits.ts'
+import { policies } from './migrations/0003-policies.ts'
 import type { Schema } from './schema.ts'
 
 export type Engine = 'sqlite' | 'postgres'
@@ -23,6 +24,7 @@ const names: Record<Engine, ColumnNames> = {
 const steps: [name: string, statements: (engine: Engine) => string[]][] = [
   ['0001-foundation', (engine) => [...foundation(names[engine]), ...appendOnly[engine]]],
   ['0002-limits', (engine) => limits(names[engine])],
+  ['0003-policies', (engine) => policies(names[engine])],
 ]
 
 /** The version this program writes; a store above it belongs to a newer program. */

@@ -46,6 +46,8 @@ export interface TokenTable {
   limit_seconds: number | null
   /** Uses at all. */
   max_uses: number | null
+  /** When a leak of it was first reported. */
+  leaked_at: Time | null
   rotated_at: Time | null
   revoked_at: Time | null
   created_at: Fixed<Time>
@@ -100,6 +102,8 @@ export interface ProjectTable {
   created_at: Fixed<Time>
   updated_at: Time
   deleted_at: Time | null
+  /** What it asks of its tokens beyond the instance; null = nothing. */
+  policy: Json | null
 }
 
 export interface EnvironmentTable {

@@ -42,18 +42,17 @@ function formed(document: unknown): Made {
   const made = parsed.data as unknown as Made
   for (const name of backupTableNames) {
     const columns = made.tables[name]?.columns.join()
-    if (
-      columns !== undefined &&
-      ![columnsOf(name), firstColumns(name)].some((known) => known.join() === columns)
-    )
+    if (columns !== undefined && !formsOf(name).some((known) => known.join() === columns))
       throw noBackup(`The columns of its table ${name} are not those of this version.`)
   }
   return made
 }
 
-function firstColumns(name: BackupTable): string[] {
+/** The columns of a table now, and without the last of those that came to it one after another. */
+function formsOf(name: BackupTable): string[][] {
+  const columns = columnsOf(name)
   const { added = [] } = formOf(name)
-  return columnsOf(name).filter((column) => !added.includes(column))
+  return [...added, ''].map((_, missing) => columns.slice(0, columns.length - missing))
 }
 
 /** The backup with what came to its tables after it was made: no rows, and nulls at the end of the others. */

@@ -9,7 +9,7 @@ interface TableForm {
   columns: Readonly<Record<string, ColumnKind>>
   /** Which columns name rows of which other table. */
   references: Readonly<Record<string, string>>
-  /** The last columns, where the first backups lack them: they stand for null there. */
+  /** The last columns, in the order in which they came: earlier backups lack some, which stand for null there. */
   added?: readonly string[]
   /** The first backups have not this table. */
   addition?: true
@@ -45,8 +45,10 @@ export const backupTables = {
       config_id: 'text?',
       ...times,
       deleted_at: 'text?',
+      policy: 'text?',
     },
     references: { config_id: 'configs' },
+    added: ['policy'],
   },
   project_members: {
     key: ['project_id', 'user_id'],
@@ -145,9 +147,10 @@ export const backupTables = {
       limit_requests: 'int?',
       limit_seconds: 'int?',
       max_uses: 'int?',
+      leaked_at: 'text?',
     },
     references: { owner_id: 'users', project_id: 'projects' },
-    added: ['limit_requests', 'limit_seconds', 'max_uses'],
+    added: ['limit_requests', 'limit_seconds', 'max_uses', 'leaked_at'],
   },
   token_groups: {
     key: ['token_id', 'group_id'],

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type BackupHead, startChecksum } from '../../src/domain/backup.ts'
-import { backupTableNames, formOf } from '../../src/domain/backup-tables.ts'
+import { type BackupTable, backupTableNames, formOf } from '../../src/domain/backup-tables.ts'
 import { create_backup } from '../../tools/system/create_backup.ts'
 import { reset_system } from '../../tools/system/reset_system.ts'
 import { restore_backup } from '../../tools/system/restore_backup.ts'
@@ -116,17 +116,27 @@ describe.each(databases)('limits in a backup on $name', (database) => {
     expect(rows).toMatchObject([{ generation: 1, use_count: 2 }])
   })
 
-  describe('that was made before there were limits', () => {
+  describe('that was made by an earlier version', () => {
     /** The backup as the first version wrote it: without the tables and the columns that came later. */
-    const first = (data: Data): Data => {
+    const first = (data: Data): Data =>
+      as(data, (name) => (formOf(name).addition === true ? undefined : (formOf(name).added ?? [])))
+
+    /** As the version with limits wrote it. */
+    const second = (data: Data): Data =>
+      as(data, (name) =>
+        (formOf(name).added ?? []).filter((column) => ['leaked_at', 'policy'].includes(column)),
+      )
+
+    /** The backup without these columns, and without the tables that have none left. */
+    const as = (data: Data, without: (name: BackupTable) => readonly string[] | undefined): Data => {
       const { tables, checksum: _, ...head } = structuredClone(data)
       const sum = startChecksum(instance.core.keys.backup, head)
       const old: Data['tables'] = {}
       for (const name of backupTableNames) {
-        const { added = [], addition } = formOf(name)
-        if (addition === true) continue
+        const left = without(name)
+        if (left === undefined) continue
         const { columns: all, rows: whole } = tables[name] as Data['tables'][string]
-        const columns = all.slice(0, all.length - added.length)
+        const columns = all.slice(0, all.length - left.length)
         const rows = whole.map((row) => row.slice(0, columns.length))
         sum.table(name, columns)
         for (const row of rows) sum.row(row)
@@ -158,6 +168,18 @@ describe.each(databases)('limits in a backup on $name', (database) => {
         access: { limits: { max_uses: 1 } },
       })
       expect(await use(made.counted.secret)).toEqual(['limit_reached'])
+    })
+
+    it('R56: comes back with its limits where it has limits, and no policy and no leak yet', async () => {
+      const made = await furnish(instance)
+      const before = await backedUp(instance)
+      const old = second(await backup())
+      expect(old.tables['tokens']?.columns.at(-1)).toBe('max_uses')
+      expect(old.tables['projects']?.columns.at(-1)).toBe('deleted_at')
+      await restore(old)
+      expect(await backedUp(instance)).toEqual(before)
+      const { token } = await instance.call('reader', get_token, { token_id: made.counted.id })
+      expect(token.access.limits).not.toBeNull()
     })
 
     it('R56: is refused when it was changed, or is neither of one version nor of the other', async () => {

@@ -172,12 +172,14 @@ describe.each(databases)('limits in a backup on $name', (database) => {
 
     it('R56: comes back with its limits where it has limits, and no policy and no leak yet', async () => {
       const made = await furnish(instance)
+      await instance.core.uses.flush()
       const before = await backedUp(instance)
       const old = second(await backup())
       expect(old.tables['tokens']?.columns.at(-1)).toBe('max_uses')
       expect(old.tables['projects']?.columns.at(-1)).toBe('deleted_at')
       await restore(old)
-      expect(await backedUp(instance)).toEqual(before)
+      const others = (rows: string[]) => rows.filter((row) => !row.includes(made.turned.id))
+      expect(others(await backedUp(instance))).toEqual(others(before))
       const { token } = await instance.call('reader', get_token, { token_id: made.counted.id })
       expect(token.access.limits).not.toBeNull()
     })

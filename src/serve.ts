@@ -13,8 +13,8 @@ import { healthRoutes } from './http/health.ts'
 import type { HttpLimits } from './http/limits.ts'
 import { openServer, type RawRoute } from './http/server.ts'
 import type { Logger } from './log.ts'
-import { mcpRoutes } from './mcp/http.ts'
-import { mcpFamily } from './mcp/http-refusals.ts'
+import { mcpFamily, mcpRoutes } from './mcp/http.ts'
+import { makeProduct } from './mcp/product.ts'
 import { dialectRoutes, familyOf } from './rest/dialect.ts'
 import { dialectsOf } from './rest/dialects.ts'
 import { generateFamily, generateRoute } from './rest/gassapi/generate.ts'
@@ -80,7 +80,11 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const app = await openApp({ ...options.instance, serving: true, log, revealBase: async () => url })
   try {
     const face = makeFace({ ...options, core: app.core })
-    const mcp = mcpRoutes(face, { ...options, ...sessionLimits })
+    const mcp = mcpRoutes(face, {
+      surface: makeProduct(face.core, options),
+      sessions: options.sessions,
+      ...sessionLimits,
+    })
     const upstreams = makeUpstreams({
       allowed: options.allowedUpstreams ?? [],
       timeout: options.upstreamTimeout ?? upstreamPatience,
@@ -99,7 +103,6 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     root.get('/', (c) => c.json(welcome))
     root.route('/', healthRoutes(face))
     root.route('/', revealRoutes(face))
-    root.route('/mcp', mcp.app)
     const base = () => (url ?? '').replace(/\/$/, '')
     const dialects = dialectsOf(base)
     root.route('/', documentRoutes({ dialects, more: standardChapters, version: options.version, url: base }))
@@ -109,6 +112,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       face,
       app: root,
       raw: firstOf([
+        mcp.route,
         gateway.route,
         forwardAuth(face),
         oauthRoutes(face),

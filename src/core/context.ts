@@ -36,6 +36,37 @@ export interface Caller {
   ip: string | null
   client: ClientName | null
   request_id: string
+  /** Ways to talk with whoever called; absent where the face has none. */
+  dialogue?: Dialogue
+}
+
+/** What an MCP client lends an operation beside its arguments. */
+export interface Dialogue {
+  /** The call was given up; work in many steps stops before the next one. */
+  signal: AbortSignal
+  /** Tells how much of the work is done. */
+  progress(done: number, total: number): void
+  /**
+   * Asks the person behind the client to fill in a form, never for a secret; absent where the client cannot. The call may be
+   * given back and made again with the answer, so it is asked in `prepare`, before anything is changed.
+   */
+  fill?(question: Question): Promise<Reply>
+  /** Asks the person to open an address of ours; absent where the client cannot. */
+  visit?(question: Omit<Question, 'schema'> & { url: string }): Promise<Reply>
+}
+
+/** A question to a person; `key` tells it from other questions of the call. */
+export interface Question {
+  key: string
+  message: string
+  /** JSON Schema of a flat object, as the protocol allows in elicitations. */
+  schema: object
+}
+
+/** What the person said; `content` is as unchecked as any input. */
+export interface Reply {
+  action: 'accept' | 'decline' | 'cancel'
+  content: Record<string, unknown>
 }
 
 /** One more thing to put into the trail beside the operation's own row, such as each token a deletion revoked. */

@@ -74,3 +74,17 @@ export function lacking(operation: string, permission: string): AppError {
   const message = `This credential may not call ${operation}; it needs ${permission}.`
   return new AppError('forbidden', message, { entity: permission })
 }
+
+/**
+ * Ends a call that has a question to its caller first: nothing was changed, and the same call comes again with the answers
+ * (second era of MCP). It is no refusal, so it passes through everything that words refusals.
+ */
+export class GivenBack extends Error {
+  readonly asks: Record<string, object>
+
+  constructor(asks: Record<string, object>) {
+    super('the call was given back with a question')
+    this.name = 'GivenBack'
+    this.asks = asks
+  }
+}

@@ -13,7 +13,7 @@ import { toPredecessor, unauthenticated } from './authenticate.ts'
 import type { Caller, Context, Event, Host } from './context.ts'
 import { dialectShapes } from './dialect-shapes.ts'
 import type { Entries } from './entries.ts'
-import { AppError, lacking } from './errors.ts'
+import { AppError, GivenBack, lacking } from './errors.ts'
 import * as idempotent from './idempotent.ts'
 import type { AnyOperation, Given, Made, Operation } from './operation.ts'
 import { parseInput } from './parse.ts'
@@ -58,6 +58,7 @@ export async function invoke<I extends Shape, O extends Shape, P, F extends Shap
     const output = await run(core, caller, operation, parseInput(operation, raw) as Given<I, F>)
     return operation.output.parse(output)
   } catch (error) {
+    if (error instanceof GivenBack) throw error
     throw told(core, caller, error)
   }
 }
@@ -268,6 +269,7 @@ function context(core: Core, caller: Caller, db: Db, at: number, seq: number): C
     via: caller.via,
     ip: caller.ip,
     request_id: caller.request_id,
+    ...(caller.dialogue && { dialogue: caller.dialogue }),
     now: isoOf(at),
     keys: core.keys,
     verifier: core.verifier,

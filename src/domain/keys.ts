@@ -11,6 +11,8 @@ export interface Keys {
   idempotency: Buffer
   /** For the checksum of backups. */
   backup: Buffer
+  /** For what a conversation carries and brings back: digests to confirm, the state of calls given back. */
+  conversation: Buffer
 }
 
 /** HKDF-SHA-256 of the master key, one label for each key; the labels are part of the stored format. */
@@ -23,6 +25,7 @@ export function deriveKeys(master: Buffer): Keys {
     values: derive(master, 'values', 32),
     idempotency: derive(master, 'idempotency', 32),
     backup: derive(master, 'backup', 32),
+    conversation: derive(master, 'conversation', 32),
   }
 }
 

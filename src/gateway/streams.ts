@@ -7,9 +7,6 @@ import { sessionOf } from './session.ts'
 /** Most standing streams of one credential (security R26). */
 const mostStreams = 100
 
-/** A sign of life, so that nobody between takes a silent stream for a dead one, ms. */
-const pulse = 25_000
-
 /** Opens the stream of a session on which messages come that belong to no request (GET). */
 export async function listen(gate: Gate, visit: Visit): Promise<void> {
   const session = await named(gate, visit)
@@ -19,12 +16,7 @@ export async function listen(gate: Gate, visit: Visit): Promise<void> {
   session.conversation.stand(stream)
   session.standing = true
   session.listened = session.presented
-  const beat = setInterval(() => stream.pulse(), pulse)
-  beat.unref()
-  visit.response.once('close', () => {
-    clearInterval(beat)
-    leave(gate, session, stream)
-  })
+  visit.response.once('close', () => leave(gate, session, stream))
   for (const { link } of session.links.values())
     void link.then((open) => open.listen()).catch(() => undefined)
 }

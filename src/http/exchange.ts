@@ -8,9 +8,10 @@ const mostWaiting = 8 * 1024 * 1024
 export interface Stream {
   send(message: object): boolean
   end(): void
-  /** A sign of life, so that nobody between takes a silent stream for a dead one. */
-  pulse(): void
 }
+
+/** A sign of life comes so often, ms, so that nobody between takes a silent stream for a dead one. */
+const pulse = 25_000
 
 /** How long a client may take to read the rest of a stream that has ended, ms. */
 const patience = 10_000
@@ -85,6 +86,10 @@ export function answerWith(
 
 function streamOn(response: ServerResponse): Stream {
   const isOpen = () => !response.destroyed && !response.writableEnded
+  // What has ended is open until its client has read it, and a write to it would end the process.
+  const beat = setInterval(() => isOpen() && response.write(': \n\n'), pulse)
+  beat.unref()
+  response.once('close', () => clearInterval(beat))
   return {
     send(message) {
       if (!isOpen()) return false
@@ -100,10 +105,6 @@ function streamOn(response: ServerResponse): Stream {
       response.end()
       const timer = setTimeout(() => response.destroy(), patience).unref()
       response.once('close', () => clearTimeout(timer))
-    },
-    pulse() {
-      // What has ended is open until its client has read it, and a write to it would end the process.
-      if (isOpen()) response.write(': \n\n')
     },
   }
 }

@@ -1,12 +1,12 @@
 import { isUtf8 } from 'node:buffer'
-import { type JSONRPCMessage, JSONRPCMessageSchema } from '@modelcontextprotocol/sdk/types.js'
 import { scanJson } from '../domain/json-scan.ts'
+import { asMessage, isObject, type RequestId, type RpcMessage } from '../http/messages.ts'
 import { rpc, rpcError } from '../http/rpc.ts'
 
 /** Longest message, bytes (security R24). */
 export const longestMessage = 256 * 1024
 
-type Read = { message: JSONRPCMessage } | { refusal: ReturnType<typeof rpcError> }
+type Read = { message: RpcMessage } | { refusal: ReturnType<typeof rpcError> }
 
 /** One JSON-RPC message out of its bytes, bounded before it is parsed (security R24), or the answer that refuses it. */
 export function readMessage(bytes: Buffer): Read {
@@ -27,16 +27,16 @@ export function readMessage(bytes: Buffer): Read {
 export function checkMessage(parsed: unknown): Read {
   if (Array.isArray(parsed))
     return refused(rpc.request, 'Batches are not answered; send one message at a time.')
-  const checked = JSONRPCMessageSchema.safeParse(parsed)
-  if (checked.success) return { message: checked.data }
+  const message = asMessage(parsed)
+  if (message !== undefined) return { message }
   return refused(rpc.request, 'This is not a JSON-RPC 2.0 message.', idOf(parsed))
 }
 
-function refused(code: number, message: string, id: string | number | null = null): Read {
+function refused(code: number, message: string, id: RequestId | null = null): Read {
   return { refusal: rpcError(code, message, id) }
 }
 
-function idOf(parsed: unknown): string | number | null {
-  if (typeof parsed !== 'object' || parsed === null || !('id' in parsed)) return null
-  return typeof parsed.id === 'string' || typeof parsed.id === 'number' ? parsed.id : null
+function idOf(parsed: unknown): RequestId | null {
+  const id = isObject(parsed) ? parsed['id'] : undefined
+  return typeof id === 'string' || typeof id === 'number' ? id : null
 }

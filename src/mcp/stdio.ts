@@ -1,20 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import type { Readable, Writable } from 'node:stream'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
-import { isJSONRPCRequest } from '@modelcontextprotocol/sdk/types.js'
-import type { Core } from '../core/invoke.ts'
+import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js'
 import type { Role } from '../core/permissions.ts'
+import { isRequest } from '../http/messages.ts'
 import { rpc, rpcError } from '../http/rpc.ts'
 import type { Logger } from '../log.ts'
-import { makeServer } from './binding.ts'
+import { makeFirst } from './first/server.ts'
 import { linesOf } from './lines.ts'
 import { longestMessage, readMessage } from './message.ts'
-import { makeTable } from './table.ts'
-import { chosen, type McpOptions } from './toolsets.ts'
+import type { Surface } from './surface.ts'
 import { drained, makeWire, type Wire } from './wire.ts'
 
-export interface StdioOptions extends McpOptions {
-  core: Core
+export interface StdioOptions {
+  surface: Surface
   /** What the parent may do; fixed here and by nothing in the conversation (security R19). */
   role: Role
   /** The user of the operating system that runs both sides. */
@@ -29,7 +28,7 @@ const patience = 5_000
 
 /** Serves one client over standard input and output; resolves when its input has ended and its calls are answered. */
 export async function serveStdio(options: StdioOptions): Promise<void> {
-  const { core, role, user, log, stdin = process.stdin, stdout = process.stdout } = options
+  const { surface, role, user, log, stdin = process.stdin, stdout = process.stdout } = options
   const write = writer(stdout, () => stdin.destroy())
   const line: Transport = {
     start: async () => undefined,
@@ -38,10 +37,7 @@ export async function serveStdio(options: StdioOptions): Promise<void> {
   }
   const wire = makeWire(line)
   const actor = { kind: 'local' as const, id: user, role }
-  const server = makeServer({
-    core,
-    table: makeTable(chosen(options)),
-    version: options.version,
+  const server = makeFirst(surface, {
     callerOf: () => ({ actor, via: 'stdio', ip: null, client: null, request_id: `req_${randomUUID()}` }),
   })
   await server.connect(wire)
@@ -65,10 +61,10 @@ function receive(bytes: Buffer | null, line: Transport, wire: Wire) {
   const read = readMessage(bytes)
   if ('refusal' in read) return read.refusal
   const { message } = read
-  if (isJSONRPCRequest(message) && wire.pending.has(message.id)) {
+  if (isRequest(message) && wire.pending.has(message.id)) {
     return rpcError(rpc.request, 'A call with this id is still running; use each id once.')
   }
-  line.onmessage?.(message)
+  line.onmessage?.(message as JSONRPCMessage)
   return undefined
 }
 

@@ -3,6 +3,7 @@ import { config as configureZod } from 'zod'
 import { openApp } from '../app.ts'
 import { type Flags, readConfig } from '../config.ts'
 import { makeLog } from '../log.ts'
+import { makeProduct } from '../mcp/product.ts'
 import { serveStdio } from '../mcp/stdio.ts'
 import { settingTable } from '../setting-table.ts'
 import { instanceOf, logFaults, mcpOptions, stopSignal, userName } from './process.ts'
@@ -20,7 +21,8 @@ export async function serveStandardIo(flags: Flags): Promise<void> {
   links.use(app.core)
   if (app.adminKeyFile !== undefined)
     log.info({ file: app.adminKeyFile }, 'first start: the admin key is in this file')
-  const options = { core: app.core, role: config.role, user: userName(), log, ...mcpOptions(config) }
+  const surface = makeProduct(app.core, mcpOptions(config))
+  const options = { surface, role: config.role, user: userName(), log }
   try {
     // Being asked to stop is the end of the input: the calls that run are answered first.
     void stopSignal().then(() => process.stdin.destroy())

@@ -129,7 +129,9 @@ describe.each(databases)('a store of the first version on $name', (kind) => {
     const instance = await openInstance(kind, place)
     const child = startChild({ work: 'open', ...place }, 'older')
     expect(await child.ended).toBe(1)
-    expect(child.errors()).toContain(`schema version ${schemaVersion}; this program knows ${schemaVersion - 1}`)
+    expect(child.errors()).toContain(
+      `schema version ${schemaVersion}; this program knows ${schemaVersion - 1}`,
+    )
     expect(await found(place)).toEqual(after)
     await proveWhole(instance, old)
     await instance.close()

@@ -6,7 +6,9 @@ import { rootApp } from '../../src/http/app.ts'
 import { makeFace } from '../../src/http/face.ts'
 import { openServer } from '../../src/http/server.ts'
 import { makeLog } from '../../src/log.ts'
-import { type McpHttpOptions, mcpRoutes } from '../../src/mcp/http.ts'
+import { type McpHttpOptions, mcpFamily, mcpRoutes } from '../../src/mcp/http.ts'
+import { makeProduct } from '../../src/mcp/product.ts'
+import type { McpOptions } from '../../src/mcp/toolsets.ts'
 import { database } from '../support/databases.ts'
 import { type Instance, openInstance } from '../support/instance.ts'
 import { plantKey } from '../support/world.ts'
@@ -31,22 +33,21 @@ export interface McpServer {
 }
 
 /** MCP on a real port over a real store. */
-export async function startMcp(options: Partial<McpHttpOptions> = {}): Promise<McpServer> {
+export async function startMcp(options: Partial<McpHttpOptions & McpOptions> = {}): Promise<McpServer> {
   const instance = await openInstance(database('sqlite'))
   const log = makeLog('debug', { write: (line) => instance.log.push(line) })
   const face = makeFace({ core: instance.core, log })
+  const offered = { toolsets: [], readOnly: false, version: '1.2.3', ...options }
   const mcp = mcpRoutes(face, {
-    toolsets: [],
-    readOnly: false,
-    version: '1.2.3',
+    surface: makeProduct(face.core, offered),
     sessions: 'on',
     maxSessions: 1_000,
     idleMs: 30 * 60_000,
     ...options,
   })
   const app = rootApp(face)
-  app.route('/mcp', mcp.app)
-  const server = await openServer({ host: '127.0.0.1', port: 0, face, app })
+  const families = [mcpFamily]
+  const server = await openServer({ host: '127.0.0.1', port: 0, face, app, raw: mcp.route, families })
   const url = `${server.url}/mcp`
   const keys = new Map<Role, string>()
   const clients: Client[] = []
@@ -115,9 +116,10 @@ export async function openSession(server: McpServer, secret: string): Promise<st
 
 export const bothTypes = { accept: 'application/json, text/event-stream' }
 
-/** The messages in the events of a finished stream. */
-export async function events(answer: Response): Promise<Record<string, never>[]> {
+/** The messages of an answer: those in the events of a finished stream, or the one JSON body. */
+export async function messages(answer: Response): Promise<Record<string, never>[]> {
   const text = await answer.text()
+  if (answer.headers.get('content-type') === 'application/json') return [JSON.parse(text)]
   return [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data ?? ''))
 }
 

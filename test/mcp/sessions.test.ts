@@ -2,11 +2,11 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { McpHttpOptions } from '../../src/mcp/http.ts'
 import {
   bothTypes,
-  events,
   holdLock,
   initialize,
   listCall,
   type McpServer,
+  messages,
   openSession,
   rpcCall,
   startMcp,
@@ -23,14 +23,17 @@ const start = async (options?: Partial<McpHttpOptions>) => {
 /** Calls in flight, seen from outside: the write lock is held, so that they wait. */
 const inSession = (id: string) => ({ 'mcp-session-id': id, ...bothTypes })
 
+/** A call that was sent waits for the lock by then. */
+const underway = () => new Promise((resolve) => setTimeout(resolve, 200))
+
 describe('sessions of MCP over HTTP', () => {
-  it('initialize opens one, calls in it answer by events, DELETE ends it and its id is unknown from then on', async () => {
+  it('initialize opens one, calls in it answer by JSON, DELETE ends it and its id is unknown from then on', async () => {
     await start()
     const key = await server.key('operator')
     const id = await openSession(server, key)
     const answer = await server.send(key, listCall, inSession(id))
-    expect(answer.headers.get('content-type')).toBe('text/event-stream')
-    expect(await events(answer)).toMatchObject([{ id: 1, result: {} }])
+    expect(answer.headers.get('content-type')).toBe('application/json')
+    expect(await messages(answer)).toMatchObject([{ id: 1, result: {} }])
     expect((await server.send(key, '', inSession(id), 'DELETE')).status).toBe(204)
     const gone = await server.send(key, listCall, inSession(id))
     expect([gone.status, await gone.json()]).toMatchObject([404, { error: { message: 'Session not found' } }])
@@ -93,11 +96,12 @@ describe('sessions of MCP over HTTP', () => {
     const key = await server.key('operator')
     const id = await openSession(server, key)
     const lock = holdLock(server.instance)
-    const running = await server.send(key, rpcCall(1, 'create_token', { name: 'slow' }), inSession(id))
+    const running = server.send(key, rpcCall(1, 'create_token', { name: 'slow' }), inSession(id))
+    await underway()
     const refused = await server.send(key, initialize, bothTypes)
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '5'])
     lock.release()
-    expect(await events(running)).toMatchObject([
+    expect(await messages(await running)).toMatchObject([
       { result: { structuredContent: { token: { name: 'slow' } } } },
     ])
   })
@@ -202,9 +206,9 @@ describe('R17: answers never cross and none is left out', () => {
     const running = [1, 2, 3].map((call) =>
       server.send(key, rpcCall(call, 'create_token', { name: 'slow' }), inSession(id)),
     )
-    const streams = await Promise.all(running)
+    await underway()
     expect((await server.send(key, '', inSession(id), 'DELETE')).status).toBe(204)
-    const answers = await Promise.all(streams.map(events))
+    const answers = await Promise.all((await Promise.all(running)).map(messages))
     expect(answers).toMatchObject([1, 2, 3].map((call) => [{ id: call, error: { code: -32000 } }]))
     lock.release()
   })
@@ -243,10 +247,11 @@ describe('R17: answers never cross and none is left out', () => {
     const key = await server.key('operator')
     const id = await openSession(server, key)
     const lock = holdLock(server.instance)
-    const first = await server.send(key, rpcCall(1, 'create_token', { name: 'first' }), inSession(id))
+    const first = server.send(key, rpcCall(1, 'create_token', { name: 'first' }), inSession(id))
+    await underway()
     expect((await server.send(key, rpcCall(1, 'list_groups'), inSession(id))).status).toBe(400)
     lock.release()
-    expect(await events(first)).toMatchObject([
+    expect(await messages(await first)).toMatchObject([
       { result: { structuredContent: { token: { name: 'first' } } } },
     ])
   })

@@ -7,6 +7,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Role } from '../../src/core/permissions.ts'
 import { makeLog } from '../../src/log.ts'
+import { makeProduct } from '../../src/mcp/product.ts'
 import { serveStdio } from '../../src/mcp/stdio.ts'
 import { operations } from '../../tools/index.ts'
 import { redeem_link } from '../../tools/system/redeem_link.ts'
@@ -42,13 +43,10 @@ function serving({
   const log = makeLog('debug', { write: (line) => instance.log.push(line) })
   const { core } = instance
   const done = serveStdio({
-    core,
+    surface: makeProduct(core, { toolsets: [], readOnly, version: '1' }),
     role,
     user: 'tester',
     log,
-    toolsets: [],
-    readOnly,
-    version: '1',
     stdin,
     stdout,
   })

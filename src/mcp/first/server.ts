@@ -1,0 +1,87 @@
+import { Server } from '@modelcontextprotocol/sdk/server/index.js'
+import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js'
+import type { JSONRPCRequest, ServerNotification, ServerRequest } from '@modelcontextprotocol/sdk/types.js'
+import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv'
+import { z } from 'zod'
+import type { Caller } from '../../core/context.ts'
+import type { Ask, ClientAbilities, Json, Surface, Turn } from '../surface.ts'
+
+export type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
+
+interface Binding {
+  /** Who sent this request; the name its client gave itself is added here. */
+  callerOf(extra: Extra): Caller
+  /** Addresses whose changes the session is told; absent without a session. */
+  subscriptions?: Set<string> | undefined
+}
+
+// A server builds one of its own otherwise, which costs more than all the rest of it.
+const jsonSchemaValidator = new AjvJsonSchemaValidator()
+
+/** How long a person may take to answer a question, ms. */
+const patience = 5 * 60_000
+
+/** A server of the protocol's first era (up to 2025-11-25) over a surface; one per connection, session or lone request (security R17). */
+export function makeFirst(surface: Surface, binding: Binding): Server {
+  const { info, capabilities, instructions } = surface
+  const server = new Server(info, {
+    capabilities,
+    jsonSchemaValidator,
+    ...(instructions !== undefined && { instructions }),
+  })
+  // The SDK's typed handlers answer bad parameters with the text of their own exception, so ours are read here.
+  server.fallbackRequestHandler = ({ method, params = {} }: JSONRPCRequest, extra: Extra) =>
+    surface.answer(turnOf(server, binding, { method, params, extra }))
+  return server
+}
+
+interface Asked {
+  method: string
+  params: Json
+  extra: Extra
+}
+
+function turnOf(server: Server, binding: Binding, { method, params, extra }: Asked): Turn {
+  const client = server.getClientVersion()
+  const abilities = abilitiesOf(server)
+  return {
+    id: extra.requestId,
+    method,
+    params,
+    caller: {
+      ...binding.callerOf(extra),
+      client: client === undefined ? null : { name: client.name, version: client.version },
+    },
+    abilities,
+    signal: extra.signal,
+    notify: (told, facts) => void tell(extra, told, facts),
+    ask: Object.keys(abilities).length === 0 ? undefined : (asks) => askEach(extra, asks),
+    subscriptions: binding.subscriptions,
+  }
+}
+
+/** A client of before there were modes means forms by `elicitation: {}`. */
+function abilitiesOf(server: Server): ClientAbilities {
+  const { elicitation, sampling, roots } = server.getClientCapabilities() ?? {}
+  const { form, url } = elicitation ?? {}
+  return {
+    ...(elicitation && { elicitation: { ...((form || !url) && { form: form ?? {} }), ...(url && { url }) } }),
+    ...(sampling && { sampling }),
+    ...(roots && { roots }),
+  }
+}
+
+async function tell(extra: Extra, method: string, params: Json): Promise<void> {
+  // Whoever is not there any more is told nothing.
+  await extra.sendNotification({ method, params } as ServerNotification).catch(() => undefined)
+}
+
+async function askEach(extra: Extra, asks: Record<string, Ask>): Promise<Record<string, Json>> {
+  const asking = Object.entries(asks).map(async ([key, ask]) => {
+    const answer = await extra.sendRequest(ask as ServerRequest, anything, { timeout: patience })
+    return [key, answer] as const
+  })
+  return Object.fromEntries(await Promise.all(asking))
+}
+
+const anything = z.looseObject({})

@@ -64,6 +64,17 @@ export async function remove(db: Db, scope: Scope, id: string, now: string): Pro
   return row
 }
 
+/** The policy of a live project, as JSON; null = it has none. */
+export async function findPolicy(db: Db, id: string): Promise<string | null> {
+  const row = await db
+    .selectFrom('projects')
+    .select('policy')
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst()
+  return row?.policy ?? null
+}
+
 export async function isMember(db: Db, projectId: string, userId: string): Promise<boolean> {
   const found = await db
     .selectFrom('project_members')

@@ -165,6 +165,28 @@ async function remember(db: Db, rows: Ended[]): Promise<void> {
   }
 }
 
+/** How many tokens of the owner are neither revoked nor expired, in one project or everywhere; counts no further than `most`. */
+export async function countLive(
+  db: Db,
+  ownerId: string,
+  projectId: string | null,
+  now: string,
+  most: number,
+): Promise<number> {
+  let live = db
+    .selectFrom('tokens')
+    .select('id')
+    .where('owner_id', '=', ownerId)
+    .where('revoked_at', 'is', null)
+    .where((is) => is.or([is('expires_at', 'is', null), is('expires_at', '>', now)]))
+  if (projectId !== null) live = live.where('project_id', '=', projectId)
+  const { n } = await db
+    .selectFrom(live.limit(most).as('live'))
+    .select((is) => is.fn.countAll<number>().as('n'))
+    .executeTakeFirstOrThrow()
+  return n
+}
+
 function filtered(db: Db, scope: Scope, filter: TokenFilter, now: string) {
   let query = db.selectFrom('tokens').where(ownTokens(scope))
   const { status, group_id, server_id, text, expires_before, unused_since } = filter

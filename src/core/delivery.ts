@@ -3,7 +3,7 @@ import { z } from 'zod'
 import * as links from '../../db/links.ts'
 import { seal } from '../domain/seal.ts'
 import { digest, makeSecret } from '../domain/secret.ts'
-import { type DeliveryKind, deliveryKinds } from '../domain/settings.ts'
+import { type DeliveryKind, deliveryKinds, type Policy } from '../domain/settings.ts'
 import type { Context, Via } from './context.ts'
 import { AppError } from './errors.ts'
 import { secretString } from './fields.ts'
@@ -45,10 +45,13 @@ export function isModelFace(via: Via): boolean {
 }
 
 /** The kind of delivery in force for this call; refuses what the face or the policy forbids, before any effect. */
-export async function chooseDelivery(ctx: Context, asked: DeliveryKind | undefined): Promise<DeliveryKind> {
+export function chooseDelivery(
+  ctx: Context,
+  asked: DeliveryKind | undefined,
+  { delivery_kinds }: Policy,
+): DeliveryKind {
   const toModel = isModelFace(ctx.via)
   const kind = asked ?? (toModel ? 'link' : 'inline')
-  const { delivery_kinds } = await ctx.settings()
   if (kind === 'file' && !localFaces.includes(ctx.via)) {
     throw new AppError(
       'invalid_input',
@@ -60,9 +63,10 @@ export async function chooseDelivery(ctx: Context, asked: DeliveryKind | undefin
   }
   if ((toModel || asked !== undefined) && !delivery_kinds.includes(kind)) {
     const allowed = delivery_kinds.map((one) => `"${one}"`).join(' or ')
+    const next = allowed === '' ? 'instance and project have none in common' : `ask for ${allowed}`
     throw new AppError(
       'forbidden',
-      `delivery "${kind}" is forbidden by the setting delivery_kinds; ask for ${allowed}.`,
+      `delivery "${kind}" is forbidden by the setting delivery_kinds; ${next}.`,
       {
         field: 'delivery',
       },

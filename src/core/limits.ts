@@ -4,13 +4,8 @@ import type { TokenRow } from '../../db/schema.ts'
 import * as servers from '../../db/servers.ts'
 import * as tokens from '../../db/tokens.ts'
 import { rangesWithin } from '../domain/ip-range.ts'
-import {
-  type AskedExpiry,
-  daysAfter,
-  type ExpiryProblem,
-  expiryOf,
-  permanentRefused,
-} from '../domain/lifetime.ts'
+import { type AskedExpiry, type ExpiryProblem, expiryOf } from '../domain/lifetime.ts'
+import type { Policy } from '../domain/settings.ts'
 import { rulesWithin, type ToolRules } from '../domain/tool-rules.ts'
 import { type AskedLimits, limitsOf, limitsWithin } from '../domain/use-limits.ts'
 import { may } from './actor.ts'
@@ -36,13 +31,16 @@ export function refuseExpiry(asked: Asked, now: string): void {
 export async function grantExpiry(
   ctx: Context,
   asked: Asked,
+  policy: Policy,
   permanent = may(ctx.actor, 'tokens:permanent'),
 ): Promise<string | null> {
-  const settings = await ctx.settings()
+  const { default_lifetime_days } = await ctx.settings()
+  const { require_expiry } = policy
   const own_end = 'expires_at' in ctx.actor ? ctx.actor.expires_at : null
-  const longest = Math.min(asked.longest_days ?? Infinity, settings.max_lifetime_days ?? Infinity)
+  const longest = Math.min(asked.longest_days ?? Infinity, policy.max_lifetime_days ?? Infinity)
   const max_lifetime_days = longest === Infinity ? null : longest
-  const expiry = expiryOf(asked, { now: ctx.now, ...settings, max_lifetime_days, own_end })
+  const bounds = { now: ctx.now, default_lifetime_days, max_lifetime_days, require_expiry, own_end }
+  const expiry = expiryOf(asked, bounds)
   if ('problem' in expiry) throw badExpiry(expiry)
   const { expires_at } = expiry
   if (expires_at === null && !permanent) {
@@ -54,18 +52,27 @@ export async function grantExpiry(
   return expires_at
 }
 
-function badExpiry({ problem, member, rule }: ExpiryProblem): AppError {
+function badExpiry({ problem, member, rule, policy }: ExpiryProblem): AppError {
   // One sentence for every face, whatever member stands for it there.
-  if (problem === permanentRefused)
-    return new AppError('invalid_input', problem, { field: member, reason: 'max_lifetime_days' })
+  if (policy !== undefined) return new AppError('invalid_input', problem, { field: member, reason: policy })
   const issues = [{ path: [member], code: 'out_of_range', message: rule }]
   return new AppError('invalid_input', sentence(problem), { field: member, issues })
 }
 
-/** The address list of a token the caller makes or edits: inside the caller's own, which is also the default. */
-export function grantAddresses(ctx: Context, asked: string[] | null | undefined): string[] | null {
+/**
+ * The address list of a token the caller makes or edits: inside the caller's own, which is also the default, and there
+ * where the policy wants one.
+ */
+export function grantAddresses(
+  ctx: Context,
+  asked: string[] | null | undefined,
+  policy: Policy,
+): string[] | null {
   const own = 'allowed_ips' in ctx.actor ? ctx.actor.allowed_ips : null
-  if (own === null) return asked ?? null
+  if (own === null) {
+    if (policy.require_allowed_ips && (asked ?? null) === null) throw new AppError(...openRefused)
+    return asked ?? null
+  }
   if (asked === null || asked === undefined) return [...own]
   if (!rangesWithin(asked, own))
     throw beyond('allowed_ips must lie inside the allowed_ips of your own credential')
@@ -126,17 +133,11 @@ export function grantOwner(ctx: Context, asked: string | null | undefined): stri
   throw beyond('a user key makes tokens of its own owner only')
 }
 
-/** Refuses to renew what the policy would not let anyone make now: rotation obeys max_lifetime_days as well. */
-export async function requireLifetime(ctx: Context, expires_at: string | null): Promise<void> {
-  const { max_lifetime_days } = await ctx.settings()
-  if (max_lifetime_days === null) return
-  if (expires_at !== null && expires_at <= daysAfter(ctx.now, max_lifetime_days)) return
-  throw new AppError(
-    'conflict',
-    `The token outlives the setting max_lifetime_days (${max_lifetime_days}). Shorten it with update_token first.`,
-    { entity: 'token', field: 'expires_at', reason: 'max_lifetime_days' },
-  )
-}
+const openRefused = [
+  'invalid_input',
+  'Tokens without an address list are not allowed here: require_allowed_ips is set.',
+  { field: 'allowed_ips', reason: 'require_allowed_ips' },
+] as const
 
 /** The start of validity; it must leave some validity before the end. */
 export function notBefore(asked: string | null | undefined, expires_at: string | null): string | null {

@@ -10,6 +10,8 @@ export interface Bounds {
   now: string
   default_lifetime_days: number
   max_lifetime_days: number | null
+  /** No token without an end, however far away. */
+  require_expiry?: boolean
   /** The end of the caller's own credential; nothing it makes lives longer (security R15). */
   own_end: string | null
 }
@@ -19,6 +21,8 @@ export interface ExpiryProblem {
   problem: string
   member: 'expires_at' | 'expires_in_days'
   rule: string
+  /** The rule of the policy that allows no token without an end. */
+  policy?: keyof typeof permanentRefused
 }
 
 export type Expiry = { expires_at: string | null } | ExpiryProblem
@@ -30,12 +34,15 @@ export function daysAfter(now: string, days: number): string {
   return new Date(Date.parse(now) + days * dayMs).toISOString()
 }
 
-/** The sentence every face uses when a token without an end is refused. */
-export const permanentRefused = 'Tokens without an expiry are not allowed here: max_lifetime_days is set.'
+/** The sentences every face uses when a token without an end is refused, by the rule that does. */
+export const permanentRefused = {
+  max_lifetime_days: 'Tokens without an expiry are not allowed here: max_lifetime_days is set.',
+  require_expiry: 'Tokens without an expiry are not allowed here: require_expiry is set.',
+} as const
 
 /** When a token asked for like this ends. What was asked for is granted or refused, never shortened. */
 export function expiryOf(asked: AskedExpiry, bounds: Bounds): Expiry {
-  const { now, max_lifetime_days, own_end } = bounds
+  const { now, max_lifetime_days, require_expiry = false, own_end } = bounds
   if (asked.expires_at !== undefined && asked.expires_in_days !== undefined) {
     return wrong('give expires_at or expires_in_days, not both', 'must not be given beside expires_in_days')
   }
@@ -46,9 +53,8 @@ export function expiryOf(asked: AskedExpiry, bounds: Bounds): Expiry {
     return { expires_at: earliest(daysAfter(now, bounds.default_lifetime_days), latest, own_end) }
   }
   if (wanted === null) {
-    return latest === null
-      ? { expires_at: null }
-      : wrong(permanentRefused, 'must be a time: max_lifetime_days is set')
+    if (latest !== null) return endless('max_lifetime_days')
+    return require_expiry ? endless('require_expiry') : { expires_at: null }
   }
   if (wanted <= now) return wrong('the expiry must lie in the future', 'must lie in the future')
   if (latest !== null && wanted > latest) return tooLong(asked, max_lifetime_days)
@@ -60,6 +66,10 @@ function tooLong({ expires_in_days }: AskedExpiry, most: number | null): ExpiryP
   return expires_in_days === undefined
     ? wrong(problem, `must lie at most ${most} days ahead`)
     : { problem, member: 'expires_in_days', rule: `must be a whole number from 1 to ${most}` }
+}
+
+function endless(policy: keyof typeof permanentRefused): ExpiryProblem {
+  return { ...wrong(permanentRefused[policy], `must be a time: ${policy} is set`), policy }
 }
 
 function wrong(problem: string, rule: string): ExpiryProblem {

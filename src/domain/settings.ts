@@ -12,17 +12,42 @@ const secretPrefix = (what: string) =>
     .regex(prefixPattern, 'must be 2 to 8 lower-case letters or digits')
     .describe(`Prefix of new ${what}; older secrets keep theirs.`)
 
-/** Policy of the instance: every process on the store obeys it, and only an admin changes it (security R19). */
-export const settingsSchema = z.strictObject({
-  default_lifetime_days: days.describe('Lifetime in days of a token whose creator names none.'),
+/** What may bind tokens: members of the settings, and of a project that asks for more than the instance. */
+const policyMembers = {
   max_lifetime_days: days
     .nullable()
     .describe('No token lives longer than this many days; null = no maximum. Binds every face.'),
+  require_expiry: z.boolean().describe('true = no token without an expiry. Binds every face.'),
+  require_allowed_ips: z.boolean().describe('true = no token without an address list. Binds every face.'),
+  max_live_tokens_per_owner: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .nullable()
+    .describe('An owner has so many tokens at most that are neither revoked nor expired; null = any number.'),
   delivery_kinds: z
     .array(z.enum(deliveryKinds))
     .min(1)
     .max(deliveryKinds.length)
     .describe('How new secrets may be handed over on the MCP face.'),
+  dormant_days: days
+    .nullable()
+    .describe('Tokens that were not used for this many days are switched off; null = none is.'),
+}
+
+/** The members of the settings that bind tokens. */
+export const policySchema = z.strictObject(policyMembers)
+
+/** What a project asks of its tokens beyond the instance: absent and null ask for nothing. */
+export const projectPolicySchema = policySchema.partial()
+
+export type Policy = z.output<typeof policySchema>
+export type ProjectPolicy = z.output<typeof projectPolicySchema>
+
+/** Policy of the instance: every process on the store obeys it, and only an admin changes it (security R19). */
+export const settingsSchema = z.strictObject({
+  default_lifetime_days: days.describe('Lifetime in days of a token whose creator names none.'),
+  ...policyMembers,
   token_prefix: secretPrefix('tokens'),
   key_prefix: secretPrefix('management keys'),
   public_url: z
@@ -37,7 +62,11 @@ export type Settings = z.output<typeof settingsSchema>
 export const defaultSettings: Settings = {
   default_lifetime_days: 30,
   max_lifetime_days: null,
+  require_expiry: false,
+  require_allowed_ips: false,
+  max_live_tokens_per_owner: null,
   delivery_kinds: [...deliveryKinds],
+  dormant_days: null,
   token_prefix: 'mcpt',
   key_prefix: 'mcpm',
   public_url: null,

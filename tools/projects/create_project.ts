@@ -4,6 +4,7 @@ import { description, idempotencyKey, name } from '../../src/core/fields.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
 import { refuseTakenName } from '../../src/core/project-state.ts'
+import { policyText, projectPolicy } from '../../src/core/token-policy.ts'
 import { projectView, shortProjectView, showProject } from '../../src/core/views/project.ts'
 
 export const create_project = operation({
@@ -14,6 +15,7 @@ export const create_project = operation({
   input: z.strictObject({
     name: name.describe('Name of the project; no other project may have it.'),
     description: description.optional().describe('Longer note for people.'),
+    policy: projectPolicy.optional(),
     idempotency_key: idempotencyKey.optional(),
   }),
   output: z.object({ project: projectView }),
@@ -22,7 +24,7 @@ export const create_project = operation({
   effect: 'create',
   retryable: true,
   target: (_, done) => done?.project.id,
-  async run(ctx, { name, description }) {
+  async run(ctx, { name, description, policy }) {
     refuseBound(ctx)
     await refuseTakenName(ctx, name)
     const times = { created_at: ctx.now, updated_at: ctx.now }
@@ -33,6 +35,7 @@ export const create_project = operation({
       description: description ?? null,
       config_id: null,
       deleted_at: null,
+      policy: policyText(policy) ?? null,
     })
     await projects.putEnvironment(ctx.db, {
       ...times,
@@ -42,7 +45,7 @@ export const create_project = operation({
       variables: '{}',
       is_default: 1,
     })
-    ctx.note({ name })
+    ctx.note({ name, ...(policy ? { policy } : {}) })
     return { project: await showProject(ctx, row) }
   },
 })

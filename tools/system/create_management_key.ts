@@ -8,8 +8,10 @@ import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
 import { refuseForeign } from '../../src/core/owner.ts'
 import { roles } from '../../src/core/permissions.ts'
+import { policyFor } from '../../src/core/token-policy.ts'
 import { keyView, showKey } from '../../src/core/views/key.ts'
 import type { AskedExpiry } from '../../src/domain/lifetime.ts'
+import type { Policy } from '../../src/domain/settings.ts'
 
 export const create_management_key = operation({
   name: 'create_management_key',
@@ -47,9 +49,10 @@ export const create_management_key = operation({
     return newSecret(ctx.keys, (await ctx.settings()).key_prefix)
   },
   async run(ctx, input, { secret, columns }) {
-    const expires_at = await keyExpiry(ctx, input)
-    const allowed_ips = grantAddresses(ctx, input.allowed_ips)
     const project_id = grantProject(ctx, input.project_id)
+    const policy = await policyFor(ctx, project_id)
+    const expires_at = await keyExpiry(ctx, input, policy)
+    const allowed_ips = grantAddresses(ctx, input.allowed_ips, policy)
     await refuseForeign(ctx, null, project_id)
     const row = await tokens.insert(ctx.db, {
       ...columns,
@@ -75,12 +78,10 @@ export const create_management_key = operation({
 })
 
 /** A key for which nothing is asked lives for ever where policy and the caller's own end allow it; a cron job has no calendar. */
-async function keyExpiry(ctx: Context, asked: AskedExpiry): Promise<string | null> {
-  const { max_lifetime_days } = await ctx.settings()
+async function keyExpiry(ctx: Context, asked: AskedExpiry, policy: Policy): Promise<string | null> {
+  const { max_lifetime_days, require_expiry } = policy
   const own_end = 'expires_at' in ctx.actor ? ctx.actor.expires_at : null
   const nothing = asked.expires_at === undefined && asked.expires_in_days === undefined
-  return grantExpiry(
-    ctx,
-    nothing && max_lifetime_days === null && own_end === null ? { expires_at: null } : asked,
-  )
+  const endless = nothing && max_lifetime_days === null && !require_expiry && own_end === null
+  return grantExpiry(ctx, endless ? { expires_at: null } : asked, policy)
 }

@@ -29,6 +29,7 @@ import {
 import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
 import { refuseForeign } from '../../src/core/owner.ts'
+import { policyFor, requireRoom } from '../../src/core/token-policy.ts'
 import { shortTokenView, showUnreaching, tokenView } from '../../src/core/views/token.ts'
 import { showOneWidely, widely, wideToken } from '../../src/core/views/wide-token.ts'
 
@@ -70,17 +71,18 @@ export const create_token = operation({
   retryable: true,
   target: (_, done) => done?.token.id,
   check: refuseExpiry,
-  async prepare(ctx, input) {
-    const kind = await chooseDelivery(ctx, input.delivery)
-    const { token_prefix } = await ctx.settings()
-    return { kind, ...newSecret(ctx.keys, token_prefix) }
+  async prepare(ctx) {
+    return newSecret(ctx.keys, (await ctx.settings()).token_prefix)
   },
-  async run(ctx, input, { kind, secret, columns }) {
-    const expires_at = await grantExpiry(ctx, input)
-    const allowed_ips = grantAddresses(ctx, input.allowed_ips)
-    const owner_id = grantOwner(ctx, input.owner_id)
+  async run(ctx, input, { secret, columns }) {
     const project_id = grantProject(ctx, input.project_id)
+    const policy = await policyFor(ctx, project_id)
+    const kind = chooseDelivery(ctx, input.delivery, policy)
+    const expires_at = await grantExpiry(ctx, input, policy)
+    const allowed_ips = grantAddresses(ctx, input.allowed_ips, policy)
+    const owner_id = grantOwner(ctx, input.owner_id)
     await refuseForeign(ctx, owner_id, project_id)
+    await requireRoom(ctx, { owner_id, project_id })
     const asked = {
       ...input.access,
       tool_rules: await grantRules(ctx, input.access?.tool_rules),

@@ -4,10 +4,11 @@ import * as tokens from '../../db/tokens.ts'
 import type { Context } from '../../src/core/context.ts'
 import { AppError } from '../../src/core/errors.ts'
 import { idempotencyKey, secretString } from '../../src/core/fields.ts'
-import { grantExpiry } from '../../src/core/limits.ts'
+import { grantAddresses, grantExpiry } from '../../src/core/limits.ts'
 import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
 import { signedIn } from '../../src/core/signed-in.ts'
+import { policyFor, requireRoom } from '../../src/core/token-policy.ts'
 import { showUnreaching, tokenView } from '../../src/core/views/token.ts'
 
 const environment = z.object({
@@ -51,6 +52,7 @@ export const generate_mcp_token = operation({
   prepare: async (ctx) => newSecret(ctx.keys, (await ctx.settings()).token_prefix),
   async run(ctx, input, { secret, columns }) {
     const { user, project, expires_at } = await granted(ctx, input)
+    await requireRoom(ctx, { owner_id: user.id, project_id: project.id })
     const row = await tokens.insert(ctx.db, {
       ...columns,
       id: ctx.newId('token'),
@@ -88,7 +90,9 @@ async function granted(ctx: Context, { project_id }: { project_id: string }) {
   const member = await projects.isMember(ctx.db, project_id, user?.id ?? '')
   if (user === undefined || project === undefined || !member) throw noAccess()
   // The operation holds the permission for a token without an end; the policy of the instance still binds it.
-  const expires_at = await grantExpiry(ctx, { expires_at: null }, true)
+  const policy = await policyFor(ctx, project.id)
+  const expires_at = await grantExpiry(ctx, { expires_at: null }, policy, true)
+  grantAddresses(ctx, null, policy)
   return { user, project, expires_at }
 }
 

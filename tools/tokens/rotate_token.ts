@@ -4,9 +4,10 @@ import * as tokens from '../../db/tokens.ts'
 import { isSelf } from '../../src/core/actor.ts'
 import { chooseDelivery, deliver, delivery, deliveryView, handOver } from '../../src/core/delivery.ts'
 import { id, idempotencyKey } from '../../src/core/fields.ts'
-import { refuseWider, requireLifetime } from '../../src/core/limits.ts'
+import { refuseWider } from '../../src/core/limits.ts'
 import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
+import { policyFor, requirePolicy } from '../../src/core/token-policy.ts'
 import { raced, runningToken } from '../../src/core/token-state.ts'
 import { onlyUserKey, targetToken } from '../../src/core/user-keys.ts'
 import { shortTokenView, tokenView } from '../../src/core/views/token.ts'
@@ -39,18 +40,18 @@ export const rotate_token = operation({
   target: (input, done) => done?.token.id ?? input.token_id,
   permitsSelf: (actor, input) => isSelf(actor, input.token_id),
   async prepare(ctx, input) {
-    const kind = await chooseDelivery(ctx, input.delivery)
     const { token_prefix } = await ctx.settings()
     const { actor } = ctx
     const self = isSelf(actor, input.token_id) && 'generation' in actor
     const { id, generation } = self ? actor : await targetToken(ctx, input)
-    return { kind, id, generation, ...newSecret(ctx.keys, token_prefix) }
+    return { id, generation, ...newSecret(ctx.keys, token_prefix) }
   },
-  async run(ctx, input, { kind, id, generation, secret, columns }) {
+  async run(ctx, input, { id, generation, secret, columns }) {
     // By the id that was read with the generation: a secret or a prefix is another one after a rotation in between.
     const token = await runningToken(ctx, id)
+    const kind = chooseDelivery(ctx, input.delivery, await policyFor(ctx, token.project_id))
     await refuseWider(ctx, token)
-    await requireLifetime(ctx, token.expires_at)
+    await requirePolicy(ctx, token)
     const until = new Date(Date.parse(ctx.now) + input.grace_seconds * 1_000).toISOString()
     const graced = input.grace_seconds > 0
     const row = await tokens.update(

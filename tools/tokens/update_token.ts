@@ -26,6 +26,7 @@ import {
   refuseWider,
 } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
+import { policyFor, requireRoom } from '../../src/core/token-policy.ts'
 import { changeableToken, raced, refuseExpired, refuseSelf } from '../../src/core/token-state.ts'
 import { shortTokenView, tokenView } from '../../src/core/views/token.ts'
 import { showOneWidely, widely, wideToken } from '../../src/core/views/wide-token.ts'
@@ -61,14 +62,19 @@ export const update_token = operation({
     refuseSelf(ctx, input.token_id)
     const { expires_in_days, expires_at, allowed_ips, not_before, longest_days } = input
     const asked = expires_in_days !== undefined || expires_at !== undefined
-    const granted = asked ? await grantExpiry(ctx, { expires_in_days, expires_at, longest_days }) : undefined
     const token = await changeableToken(ctx, input.token_id)
+    const policy = await policyFor(ctx, token.project_id)
+    const granted = asked
+      ? await grantExpiry(ctx, { expires_in_days, expires_at, longest_days }, policy)
+      : undefined
     await refuseWider(ctx, token)
+    // One that is expired lives again.
+    if (asked && token.expires_at !== null && token.expires_at <= ctx.now) await requireRoom(ctx, token)
     const expiry = granted === undefined ? token.expires_at : granted
     if (input.access || allowed_ips !== undefined || not_before !== undefined) refuseExpired(ctx, token)
     const reach = await reachOf(ctx, input.access)
     const setReach = await resolveAccess(ctx, reach)
-    const addresses = allowed_ips === undefined ? undefined : grantAddresses(ctx, allowed_ips)
+    const addresses = allowed_ips === undefined ? undefined : grantAddresses(ctx, allowed_ips, policy)
     const metadata = metadataText(input)
     const changes = {
       ...(input.name === undefined ? {} : { name: input.name }),

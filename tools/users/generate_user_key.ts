@@ -8,6 +8,7 @@ import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
 import { refuseForeign } from '../../src/core/owner.ts'
 import { findProject } from '../../src/core/project-state.ts'
+import { policyFor, requireRoom } from '../../src/core/token-policy.ts'
 import { findUser } from '../../src/core/user-state.ts'
 import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
 
@@ -29,16 +30,18 @@ export const generate_user_key = operation({
   effect: 'create',
   retryable: true,
   target: (input, done) => done?.token.id ?? input.user_id,
-  async prepare(ctx, input) {
-    const kind = await chooseDelivery(ctx, input.delivery)
-    return { kind, ...newSecret(ctx.keys, (await ctx.settings()).token_prefix) }
+  async prepare(ctx) {
+    return newSecret(ctx.keys, (await ctx.settings()).token_prefix)
   },
-  async run(ctx, input, { kind, secret, columns }) {
+  async run(ctx, input, { secret, columns }) {
     const user = await findUser(ctx, input.user_id)
     const project = await findProject(ctx, input.project_id)
     await refuseForeign(ctx, user.id, project.id)
-    const expires_at = await grantExpiry(ctx, { expires_at: null })
-    const allowed_ips = grantAddresses(ctx, undefined)
+    const policy = await policyFor(ctx, project.id)
+    const kind = chooseDelivery(ctx, input.delivery, policy)
+    const expires_at = await grantExpiry(ctx, { expires_at: null }, policy)
+    const allowed_ips = grantAddresses(ctx, undefined, policy)
+    await requireRoom(ctx, { owner_id: user.id, project_id: project.id })
     const row = await tokens.insert(ctx.db, {
       ...columns,
       id: ctx.newId('token'),

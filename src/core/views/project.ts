@@ -3,9 +3,11 @@ import * as configs from '../../../db/configs.ts'
 import * as projects from '../../../db/projects.ts'
 import type { ProjectRow } from '../../../db/schema.ts'
 import * as tokens from '../../../db/tokens.ts'
+import { projectPolicySchema } from '../../domain/settings.ts'
 import type { Context } from '../context.ts'
 import { shared } from '../fields.ts'
 import { grouped } from '../grouped.ts'
+import { readPolicy } from '../token-policy.ts'
 import { isoTime } from './named.ts'
 
 /** A set of variables of a project, made for its clients and shown to them. */
@@ -35,6 +37,9 @@ export const projectView = z.object({
   config_id: z.string().nullable(),
   config: z.object({ id: z.string(), name: z.string() }).nullable(),
   user_key_count: z.int().describe('User keys of the project that are not revoked.'),
+  policy: projectPolicySchema
+    .nullable()
+    .describe('What it asks of its tokens beyond the settings; null = nothing.'),
   members: z.array(member),
   environments: z.array(environment),
   created_at: isoTime,
@@ -53,7 +58,7 @@ export const shortProjectView = projectView.pick({
 
 /** A project as lists show it. */
 export const listedProjectView = projectView
-  .omit({ members: true, environments: true })
+  .omit({ members: true, environments: true, policy: true })
   .extend({ member_count: z.int(), environments: z.array(z.string()).describe('Their names.') })
 
 shared.add(listedProjectView, { id: 'ListedProject' })
@@ -67,6 +72,7 @@ export async function showProject(ctx: Shown, row: ProjectRow) {
   const environments = await projects.environmentsOf(ctx.db, [row.id])
   return {
     ...row,
+    policy: readPolicy(row.policy),
     config: named(row, await configsOf(ctx, [row])),
     user_key_count: sum(keys),
     members: members.map((one) => ({

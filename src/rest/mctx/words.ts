@@ -31,6 +31,11 @@ const conflicts: Record<string, string> = {
   expired: 'the token is expired',
   race: 'the token was changed at the same time',
   max_lifetime_days: 'the token outlives max_lifetime_days; shorten it with PATCH first',
+  require_expiry: 'the token has no expiry, which require_expiry wants; set one with PATCH first',
+  require_allowed_ips:
+    'the token has no address list, which require_allowed_ips wants; set one with PATCH first',
+  max_live_tokens_per_owner:
+    'the owner has as many live tokens as max_live_tokens_per_owner allows; revoke one first',
   other_body: 'the Idempotency-Key was sent with another request before',
 }
 

@@ -41,6 +41,8 @@ const unread: Record<string, string> = {
   complex: 'body_too_complex',
   invalid_cursor: 'invalid_cursor',
   max_lifetime_days: 'max_lifetime_days',
+  require_expiry: 'require_expiry',
+  require_allowed_ips: 'require_allowed_ips',
 }
 
 /** An error as clients of Metorial read it (metorial:wire:error:*). */

@@ -110,7 +110,7 @@ export async function replaceSecret(
 }
 
 /** Management keys in scope: a key bound to a project knows the keys of that project, a token knows none. */
-function ownKeys(scope: Scope) {
+export function ownKeys(scope: Scope) {
   return (is: ExpressionBuilder<Schema, 'tokens'>): Expression<SqlBool> => {
     if (scope.token_id !== undefined || scope.owner_id !== undefined) return is.lit(false)
     return scope.project_id === undefined ? is.and([]) : is('tokens.project_id', '=', scope.project_id)

@@ -68,7 +68,11 @@ export async function openApp(instance: Instance): Promise<App> {
       lookups,
       stillGood: makeStillGood(store, clock),
       verifier: makeVerifier(lookups, keys.pepper, uses, makeCounting(store, lookups), clock),
-      host: { dataDir, revealBase: instance.revealBase ?? (async () => null) },
+      host: {
+        dataDir,
+        revealBase: instance.revealBase ?? (async () => null),
+        warn: (message, facts) => log.warn(facts, message),
+      },
       report: (error, caller) =>
         log.error({ error, request_id: caller.request_id, via: caller.via }, 'operation failed'),
     }

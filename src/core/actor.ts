@@ -41,7 +41,13 @@ export interface UserActor {
   proof: string
 }
 
-export type Actor = { kind: 'nobody' } | LocalActor | ManagementActor | TokenActor | UserActor
+/** A service that tells of leaked secrets, known by the signature of what it sends; it may do nothing else. */
+export interface ReporterActor {
+  kind: 'reporter'
+  id: string
+}
+
+export type Actor = { kind: 'nobody' } | ReporterActor | LocalActor | ManagementActor | TokenActor | UserActor
 
 /** True if the actor's role or kind covers the permission. */
 export function may(actor: Actor, permission: Permission): boolean {
@@ -55,6 +61,7 @@ export function scopeOf(actor: Actor): Scope {
   switch (actor.kind) {
     case 'local':
     case 'nobody':
+    case 'reporter':
       return {}
     case 'management':
       return actor.project_id === null ? {} : { project_id: actor.project_id }

@@ -22,6 +22,7 @@ export type Via =
   | 'gassapi'
   | 'oauth2'
   | 'forward_auth'
+  | 'leaks'
 
 /** The client program as it calls itself; never believed, only recorded. */
 export interface ClientName {
@@ -105,4 +106,6 @@ export interface Host {
   dataDir: string
   /** The address of a page that can reveal a one-time link, or null if none can be reached. */
   revealBase(): Promise<string | null>
+  /** Tells the log of something the operator should look at; never with a secret. */
+  warn(message: string, facts: Record<string, unknown>): void
 }

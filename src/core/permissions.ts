@@ -35,7 +35,7 @@ const operator: Permission[] = [
   'tokens:permanent',
 ]
 
-const held: Record<Role | 'user_key' | 'access' | 'user' | 'nobody', ReadonlySet<Permission>> = {
+const held: Record<Role | 'user_key' | 'access' | 'user' | 'reporter' | 'nobody', ReadonlySet<Permission>> = {
   admin: new Set([...operator, ...writes]),
   operator: new Set(operator),
   reader: new Set(reader),
@@ -50,6 +50,8 @@ const held: Record<Role | 'user_key' | 'access' | 'user' | 'nobody', ReadonlySet
   access: new Set<Permission>(),
   /** Signed in with a password: makes tokens for itself in its own projects. */
   user: new Set<Permission>(['tokens:generate']),
+  /** `report_leak` lets it in by itself. */
+  reporter: new Set<Permission>(),
   nobody: new Set<Permission>(),
 }
 

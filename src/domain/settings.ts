@@ -4,6 +4,10 @@ import { prefixPattern } from './secret.ts'
 export const deliveryKinds = ['link', 'inline', 'file'] as const
 export type DeliveryKind = (typeof deliveryKinds)[number]
 
+/** What can be done about a secret that was seen where it should not be. */
+export const leakActions = ['revoke', 'rotate', 'notify'] as const
+export type LeakAction = (typeof leakActions)[number]
+
 const days = z.int().min(1).max(36_500)
 
 const secretPrefix = (what: string) =>
@@ -48,6 +52,9 @@ export type ProjectPolicy = z.output<typeof projectPolicySchema>
 export const settingsSchema = z.strictObject({
   default_lifetime_days: days.describe('Lifetime in days of a token whose creator names none.'),
   ...policyMembers,
+  leak_action: z
+    .enum(leakActions)
+    .describe('What a report of a leaked secret does where it names nothing else.'),
   token_prefix: secretPrefix('tokens'),
   key_prefix: secretPrefix('management keys'),
   public_url: z
@@ -67,6 +74,7 @@ export const defaultSettings: Settings = {
   max_live_tokens_per_owner: null,
   delivery_kinds: [...deliveryKinds],
   dormant_days: null,
+  leak_action: 'revoke',
   token_prefix: 'mcpt',
   key_prefix: 'mcpm',
   public_url: null,

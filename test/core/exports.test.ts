@@ -20,7 +20,7 @@ describe('files of the exports folder', () => {
   let root: string
   let exports: string
   let elsewhere: string
-  const host = () => ({ dataDir: join(root, 'data'), revealBase: async () => null })
+  const host = () => ({ dataDir: join(root, 'data'), revealBase: async () => null, warn: () => undefined })
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'tokenwright-test-'))
     exports = join(root, 'data', 'exports')

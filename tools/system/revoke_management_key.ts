@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import * as keys from '../../db/keys.ts'
+import { endKey } from '../../src/core/ending.ts'
 import { AppError, notFound } from '../../src/core/errors.ts'
 import { id } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
@@ -28,7 +29,7 @@ export const revoke_management_key = operation({
         { entity: 'management key', id: key_id, reason: 'last_admin' },
       )
     }
-    const [revoked] = await keys.revoke(ctx.db, ctx.scope, { id: key_id }, ctx.now)
+    const revoked = await endKey(ctx, key_id)
     ctx.note({ name: key.name, role: key.role, changed: revoked !== undefined })
     return { key: showKey(revoked ?? key, ctx.now), changed: revoked !== undefined }
   },

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import * as tokens from '../../db/tokens.ts'
+import { endToken } from '../../src/core/ending.ts'
 import { notFound } from '../../src/core/errors.ts'
 import { id } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
@@ -25,7 +26,7 @@ export const revoke_mcp_token = operation({
     if (user === undefined || token === undefined || token.created_by !== user.id) {
       throw notFound('token', token_id, 'generate_mcp_token answers the id.')
     }
-    const [revoked] = await tokens.revoke(ctx.db, { id: token.id }, ctx.scope, ctx.now)
+    const revoked = await endToken(ctx, token.id)
     ctx.note({ changed: revoked !== undefined })
     return { token: await showUnreaching(ctx, revoked ?? token), changed: revoked !== undefined }
   },

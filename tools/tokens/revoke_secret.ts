@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import * as links from '../../db/links.ts'
 import * as tokens from '../../db/tokens.ts'
+import { endToken } from '../../src/core/ending.ts'
 import { longSecret } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
 import { digest, wellFormed } from '../../src/domain/secret.ts'
@@ -28,8 +28,7 @@ export const revoke_secret = operation({
   },
   async run(ctx, _, hash) {
     const found = hash && (await tokens.findBySecret(ctx.db, ctx.scope, hash, ctx.now))
-    const [revoked] = found ? await tokens.revoke(ctx.db, { id: found.id }, ctx.scope, ctx.now) : []
-    if (revoked !== undefined) await links.endOf(ctx.db, [revoked.id])
+    const revoked = found && (await endToken(ctx, found.id))
     const changed = revoked !== undefined
     ctx.note({ changed })
     return { changed, token_id: revoked?.id ?? null }

@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import * as links from '../../db/links.ts'
-import * as tokens from '../../db/tokens.ts'
+import { endToken } from '../../src/core/ending.ts'
 import { id } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
 import { onlyUserKey, targetToken } from '../../src/core/user-keys.ts'
@@ -22,8 +21,7 @@ export const revoke_token = operation({
   target: (input, done) => done?.token.id ?? input.token_id,
   async run(ctx, input) {
     const token = await targetToken(ctx, input)
-    const [revoked] = await tokens.revoke(ctx.db, { id: token.id }, ctx.scope, ctx.now)
-    await links.endOf(ctx.db, [token.id])
+    const revoked = await endToken(ctx, token.id)
     ctx.note({ changed: revoked !== undefined })
     return { token: await showOneWidely(ctx, revoked ?? token, input.show), changed: revoked !== undefined }
   },

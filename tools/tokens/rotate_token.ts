@@ -1,12 +1,11 @@
 import { z } from 'zod'
-import * as links from '../../db/links.ts'
-import * as tokens from '../../db/tokens.ts'
 import { isSelf } from '../../src/core/actor.ts'
 import { chooseDelivery, deliver, delivery, deliveryView, handOver } from '../../src/core/delivery.ts'
 import { id, idempotencyKey } from '../../src/core/fields.ts'
 import { refuseWider } from '../../src/core/limits.ts'
 import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
+import { replaceSecret } from '../../src/core/replacing.ts'
 import { policyFor, requirePolicy } from '../../src/core/token-policy.ts'
 import { raced, runningToken } from '../../src/core/token-state.ts'
 import { onlyUserKey, targetToken } from '../../src/core/user-keys.ts'
@@ -52,32 +51,10 @@ export const rotate_token = operation({
     const kind = chooseDelivery(ctx, input.delivery, await policyFor(ctx, token.project_id))
     await refuseWider(ctx, token)
     await requirePolicy(ctx, token)
-    const until = new Date(Date.parse(ctx.now) + input.grace_seconds * 1_000).toISOString()
-    const graced = input.grace_seconds > 0
-    const row = await tokens.update(
-      ctx.db,
-      ctx.scope,
-      token.id,
-      {
-        ...columns,
-        generation: generation + 1,
-        secret_used_at: null,
-        previous_hash: graced ? token.secret_hash : null,
-        previous_until: !graced
-          ? null
-          : token.expires_at !== null && token.expires_at < until
-            ? token.expires_at
-            : until,
-        previous_used_at: null,
-        rotated_at: ctx.now,
-        updated_at: ctx.now,
-      },
-      { generation },
-    )
+    const { grace_seconds } = input
+    const row = await replaceSecret(ctx, token, { columns, generation, grace_seconds })
     if (row === undefined) throw raced(token.id)
-    await links.endOf(ctx.db, [token.id])
-    await tokens.end(ctx.db, token.id, [token.secret_hash, token.previous_hash], ctx.now)
-    ctx.note({ grace_seconds: input.grace_seconds, generation: row.generation, delivery: kind })
+    ctx.note({ grace_seconds, generation: row.generation, delivery: kind })
     return {
       token: await showOneWidely(ctx, row, input.show),
       delivery: await handOver(ctx, row.id, secret, kind),

@@ -27,6 +27,7 @@ const generationsShown = 10
 /** A token in full, with what only it tells of its uses. */
 export const wholeTokenView = tokenView.extend({
   usage: usage.nullable().describe('What is counted against its limits; null = without limits.'),
+  leaked_at: isoTime.nullable().describe('When its secret was reported as leaked; null = not.'),
   generations: z.array(generation).describe('Uses of its latest secrets, newest first, at most 10.'),
 })
 
@@ -35,8 +36,9 @@ shared.add(wholeTokenView, { id: 'WholeToken' })
 /** The members that the whole view has beside the other. */
 export async function showUses({ db, now }: Pick<Context, 'db' | 'now'>, row: TokenRow) {
   const generations = await uses.latest(db, row.id, generationsShown)
-  if (!isLimited(row)) return { usage: null, generations }
+  const { leaked_at } = row
+  if (!isLimited(row)) return { usage: null, leaked_at, generations }
   const { window_end, ...counts } = usageOf(row, await limits.find(db, row.id), Date.parse(now))
   const window_ends_at = window_end === null ? null : new Date(window_end).toISOString()
-  return { usage: { ...counts, window_ends_at }, generations }
+  return { usage: { ...counts, window_ends_at }, leaked_at, generations }
 }

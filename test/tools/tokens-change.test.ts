@@ -84,6 +84,7 @@ describe.each(databases)('changing tokens on $name', (database) => {
     })
     expect((await instance.call('reader', get_token, { token_id: token.id })).token).toEqual({
       ...token,
+      leaked_at: null,
       usage: { window_count: 0, window_ends_at: expect.any(String), uses: 0 },
       generations: [],
     })

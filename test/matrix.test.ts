@@ -54,6 +54,8 @@ const matrix: Record<string, Row> = {
   validate_token: row({ ...readers, validator: 'yes' }),
   explain_access: ownReads,
   simulate_change: ownReads,
+  report_leak: row({ ...tokenChange, access: 'self' }),
+  check_secrets: ownReads,
   add_groups: tokenChange,
   remove_groups: tokenChange,
   list_groups: readers,
@@ -160,6 +162,7 @@ function leastInput(operation: AnyOperation, id: string): Record<string, unknown
     set_server_guardrails: { input: {} },
     set_server_upstream: { tools: {} },
     simulate_change: { token_id: other, change: 'revoke' },
+    report_leak: { token_id: id },
     import_config: { data: { config: { mcp_config: [] } } },
   }
   const samples: Record<string, unknown> = {
@@ -176,6 +179,7 @@ function leastInput(operation: AnyOperation, id: string): Record<string, unknown
     confirm: true,
     runs: { command: 'x' },
     change: 'revoke',
+    secrets: ['x'],
   }
   const input: Record<string, unknown> = { ...beyondSchema[operation.name] }
   for (const [member, schema] of Object.entries<{ safeParse(value: unknown): { success: boolean } }>(

@@ -25,6 +25,8 @@ import { get_group } from './groups/get_group.ts'
 import { list_groups } from './groups/list_groups.ts'
 import { remove_group_servers } from './groups/remove_group_servers.ts'
 import { update_group } from './groups/update_group.ts'
+import { check_secrets } from './leaks/check_secrets.ts'
+import { report_leak } from './leaks/report_leak.ts'
 import { add_project_member } from './projects/add_project_member.ts'
 import { assign_config } from './projects/assign_config.ts'
 import { create_project } from './projects/create_project.ts'
@@ -100,6 +102,8 @@ const tokens = {
 const access = {
   simulate_change,
 }
+
+const leaks = { report_leak, check_secrets }
 
 const groups = {
   get_group,
@@ -186,6 +190,7 @@ const system = {
 export const tools = {
   ...tokens,
   ...access,
+  ...leaks,
   ...groups,
   ...servers,
   ...projects,
@@ -212,6 +217,11 @@ export const toolsets: Record<string, Toolset> = {
     about: 'What a change to a token, a group or a server would do to access, before it is made.',
     default: false,
     operations: Object.values(access),
+  },
+  leaks: {
+    about: 'Secrets that were seen where they should not be: whose they are, and an end to them at once.',
+    default: false,
+    operations: Object.values(leaks),
   },
   groups: {
     about: 'Groups of MCP servers: look at one, change it, delete it, and choose the servers in it.',

@@ -91,7 +91,7 @@ describe.each(everything.map((operation) => [operation.name, operation] as const
     it('is named verb_noun, and its file the same', () => {
       expect(files).toContain(`${name}.ts`)
       expect(name).toMatch(
-        /^(create|get|list|update|delete|rotate|revoke|set|validate|add|remove|verify|copy|assign|unassign|generate|check|explain|simulate)(_[a-z]+)+$/,
+        /^(create|get|list|update|delete|rotate|revoke|set|validate|add|remove|verify|copy|assign|unassign|generate|check|explain|simulate|report)(_[a-z]+)+$/,
       )
     })
 
@@ -160,6 +160,8 @@ it('R7: a password of a person is no parameter for a model, and is refused by na
 
 /** How each parameter that can hold a secret is done without, and that its tool says so. */
 const aroundSecrets: Record<string, (tool: Tool) => boolean> = {
+  secret: ({ inputSchema }) =>
+    'token_id' in properties(inputSchema) && JSON.stringify(inputSchema).includes('prefer token_id'),
   token: ({ inputSchema, description }) =>
     'token_id' in properties(inputSchema) && description.includes('Prefer token_id'),
 }

@@ -25,9 +25,13 @@ export function refusesOthersAndBadInput(instance: () => Instance, table: Row[])
         await plantKey(instance(), 'user_key', { owner_id: await plantUser(instance()) }),
       ]
       const actors = await Promise.all(planted.map(({ secret }) => actor(secret)))
-      const userKeyMay = ['tokens:read', 'servers:read', 'projects:read', 'configs:read'].includes(
-        operation.permission,
-      )
+      const userKeyMay = [
+        'tokens:read',
+        'tokens:write',
+        'servers:read',
+        'projects:read',
+        'configs:read',
+      ].includes(operation.permission)
       const others = [
         ...roles.filter((role) => !allowed.includes(role)),
         ...actors.slice(0, userKeyMay ? 2 : 3),

@@ -13,10 +13,11 @@ import {
   markLeaked,
   withholdSecret,
 } from '../../src/core/leaked.ts'
-import { refuseWider, requireLifetime } from '../../src/core/limits.ts'
+import { refuseWider } from '../../src/core/limits.ts'
 import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
 import { replaceSecret } from '../../src/core/replacing.ts'
+import { policyFor, requirePolicy } from '../../src/core/token-policy.ts'
 import { findToken, raced } from '../../src/core/token-state.ts'
 import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
 import { leakActions } from '../../src/domain/settings.ts'
@@ -75,9 +76,7 @@ export const report_leak = operation({
   async prepare(ctx, input) {
     const { leak_action, token_prefix } = await ctx.settings()
     const action = input.action ?? leak_action
-    const handed = action === 'rotate' && ctx.actor.kind !== 'reporter'
-    const kind = handed ? await chooseDelivery(ctx, input.delivery) : undefined
-    return { action, kind, ...newSecret(ctx.keys, token_prefix) }
+    return { action, ...newSecret(ctx.keys, token_prefix) }
   },
   async run(ctx, input, prepared) {
     const holder = await seen(ctx, input)
@@ -85,11 +84,10 @@ export const report_leak = operation({
     ctx.note({ action, where: input.where ?? null, by: input.secret === undefined ? 'id' : 'secret' })
     if (holder === undefined) return told(ctx, 'unknown', undefined)
     refuseForeignKey(ctx, holder.row)
-    const [result, row] = await treated(ctx, holder, prepared)
-    const { kind, secret } = prepared
-    const isNew = result === 'rotated' && kind !== undefined
-    const handed = isNew ? await handOver(ctx, row.id, secret, kind) : null
-    return { ...(await told(ctx, result, row)), delivery: handed }
+    const { result, row } = await treated(ctx, holder, prepared)
+    if (result !== 'rotated') return told(ctx, result, row)
+    const kind = chooseDelivery(ctx, input.delivery, await policyFor(ctx, row.project_id))
+    return { ...(await told(ctx, result, row)), delivery: await handOver(ctx, row.id, prepared.secret, kind) }
   },
   async deliver(ctx, done) {
     const { result, token, key_id } = done
@@ -116,27 +114,31 @@ function refuseForeignKey({ actor }: Context, { kind, id }: TokenRow): void {
   if (!('id' in actor && actor.id === id)) throw lacking('report_leak', 'system:write')
 }
 
+interface Treated {
+  result: Result
+  row: TokenRow
+}
+
 type Prepared = Awaited<ReturnType<NonNullable<typeof report_leak.prepare>>>
 
-async function treated(
-  ctx: Context,
-  holder: Holder,
-  { action, kind, columns }: Prepared,
-): Promise<[Result, TokenRow]> {
+async function treated(ctx: Context, holder: Holder, { action, columns }: Prepared): Promise<Treated> {
   const { row, secret } = holder
-  if (secret === 'ended') return ['already_ended', row]
-  if (action === 'notify') return ['marked', await markLeaked(ctx, row)]
-  if (secret === 'predecessor') return ['predecessor_ended', await endLeakedPredecessor(ctx, holder)]
-  if (action === 'revoke' || row.kind === 'management') return ['revoked', await endLeaked(ctx, row)]
+  if (secret === 'ended') return { result: 'already_ended', row }
+  if (action === 'notify') return { result: 'marked', row: await markLeaked(ctx, row) }
+  if (secret === 'predecessor')
+    return { result: 'predecessor_ended', row: await endLeakedPredecessor(ctx, holder) }
+  if (action === 'revoke' || row.kind === 'management')
+    return { result: 'revoked', row: await endLeaked(ctx, row) }
   // An expired token opens nothing, but would again with the leaked secret once it was prolonged.
   const isExpired = row.expires_at !== null && row.expires_at <= ctx.now
-  if (kind === undefined || isExpired) return ['withheld', await withholdSecret(ctx, row, columns)]
+  if (ctx.actor.kind === 'reporter' || isExpired)
+    return { result: 'withheld', row: await withholdSecret(ctx, row, columns) }
   await refuseWider(ctx, row)
-  await requireLifetime(ctx, row.expires_at)
+  await requirePolicy(ctx, row)
   const { generation } = row
   const rotated = await replaceSecret(ctx, row, { columns, generation, grace_seconds: 0 })
   if (rotated === undefined) throw raced(row.id)
-  return ['rotated', rotated]
+  return { result: 'rotated', row: rotated }
 }
 
 async function told(ctx: Context, result: Result, row: TokenRow | undefined) {

@@ -21,11 +21,7 @@ export function makeProduct(core: Core, options: McpOptions): Surface {
     instructions,
     capabilities: { tools: { listChanged: false } },
     stateKey: core.keys.conversation,
-    async answer(turn) {
-      const method = methods.get(turn.method)
-      if (method === undefined) throw protocolError(rpc.method, 'Method not found')
-      return method(turn)
-    },
+    methods,
   }
 }
 

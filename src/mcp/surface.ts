@@ -51,13 +51,13 @@ export interface Surface {
     tools?: { listChanged?: boolean }
     resources?: { subscribe?: boolean; listChanged?: boolean }
     prompts?: { listChanged?: boolean }
-    completions?: object
-    logging?: object
+    completions?: Record<string, never>
+    logging?: Record<string, never>
   }
   /** Seals what a call that is given back brings along the next time; 32 bytes. */
   stateKey: Buffer
-  /** Answers a request; throws `protocolError` for what is no such method or has no such parameters. */
-  answer(turn: Turn): Promise<Json>
+  /** The methods it answers; each throws `protocolError` for parameters that are none. */
+  methods: ReadonlyMap<string, Method>
   /**
    * Tells of changes to resources, for as long as the caller may see them; answers how to stop. `wants` = whether the
    * client asked to be told of that address.

@@ -4,7 +4,10 @@ import type { JSONRPCRequest, ServerNotification, ServerRequest } from '@modelco
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv'
 import { z } from 'zod'
 import type { Caller } from '../../core/context.ts'
-import type { Ask, ClientAbilities, Json, Surface, Turn } from '../surface.ts'
+import { rpc } from '../../http/rpc.ts'
+import { abilitiesOf } from '../abilities.ts'
+import { protocolError } from '../refusals.ts'
+import type { Ask, Json, Surface, Turn } from '../surface.ts'
 
 export type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
 
@@ -30,8 +33,11 @@ export function makeFirst(surface: Surface, binding: Binding): Server {
     ...(instructions !== undefined && { instructions }),
   })
   // The SDK's typed handlers answer bad parameters with the text of their own exception, so ours are read here.
-  server.fallbackRequestHandler = ({ method, params = {} }: JSONRPCRequest, extra: Extra) =>
-    surface.answer(turnOf(server, binding, { method, params, extra }))
+  server.fallbackRequestHandler = async ({ method, params = {} }: JSONRPCRequest, extra: Extra) => {
+    const answer = surface.methods.get(method)
+    if (answer === undefined) throw protocolError(rpc.method, 'Method not found')
+    return answer(turnOf(server, binding, { method, params, extra }))
+  }
   return server
 }
 
@@ -43,7 +49,7 @@ interface Asked {
 
 function turnOf(server: Server, binding: Binding, { method, params, extra }: Asked): Turn {
   const client = server.getClientVersion()
-  const abilities = abilitiesOf(server)
+  const abilities = abilitiesOf(server.getClientCapabilities())
   return {
     id: extra.requestId,
     method,
@@ -57,17 +63,6 @@ function turnOf(server: Server, binding: Binding, { method, params, extra }: Ask
     notify: (told, facts) => void tell(extra, told, facts),
     ask: Object.keys(abilities).length === 0 ? undefined : (asks) => askEach(extra, asks),
     subscriptions: binding.subscriptions,
-  }
-}
-
-/** A client of before there were modes means forms by `elicitation: {}`. */
-function abilitiesOf(server: Server): ClientAbilities {
-  const { elicitation, sampling, roots } = server.getClientCapabilities() ?? {}
-  const { form, url } = elicitation ?? {}
-  return {
-    ...(elicitation && { elicitation: { ...((form || !url) && { form: form ?? {} }), ...(url && { url }) } }),
-    ...(sampling && { sampling }),
-    ...(roots && { roots }),
   }
 }
 

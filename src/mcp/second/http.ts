@@ -1,8 +1,113 @@
+import {
+  createMcpHandler,
+  type McpHttpHandler,
+  type ServerContext,
+  type ServerEvent,
+  type ServerEventBus,
+} from '@modelcontextprotocol/server'
+import { type Actor, actorId } from '../../core/actor.ts'
+import type { Caller } from '../../core/context.ts'
+import { AppError } from '../../core/errors.ts'
+import { isRequest, objectIn, type RpcRequest } from '../../http/messages.ts'
 import type { HttpFace } from '../../http/types.ts'
 import type { Surface } from '../surface.ts'
-import type { EraRoutes } from '../visit.ts'
+import type { Delivery, EraRoutes } from '../visit.ts'
+import { passOn } from './pass-on.ts'
+import { makeSecond } from './server.ts'
 
-/** The second era (2026-07-28) over HTTP. */
-export function secondRoutes(_face: HttpFace, _surface: Surface): EraRoutes {
-  throw new Error('in work')
+/** Most open subscriptions of one credential (security R26). */
+const mostStreams = 10
+
+/** How long calls may take to end once the server closes, ms. */
+const patience = 4_000
+
+/** The second era (2026-07-28) over HTTP: every request stands alone. */
+export function secondRoutes({ core, log }: HttpFace, surface: Surface): EraRoutes {
+  const binding = { callerOf: callerIn, clock: core.clock }
+  const onerror = (error: Error) => log.debug({ error }, 'mcp request refused')
+  const factory = () => makeSecond(surface, binding)
+  const handler = createMcpHandler(factory, { legacy: 'reject', onerror })
+  // Without methods of ours the SDK says by its status which of the others it does not know.
+  const bare = createMcpHandler(() => makeSecond({ ...surface, methods: new Map() }, binding), {
+    legacy: 'reject',
+    onerror,
+  })
+  const listening = new Map<McpHttpHandler, string>()
+  const running = new Set<Promise<void>>()
+
+  async function post(delivery: Delivery): Promise<void> {
+    const { message } = delivery
+    const asked = isRequest(message) && message.method === 'subscriptions/listen'
+    const ours = 'method' in message && surface.methods.has(message.method)
+    const done = asked
+      ? listen(delivery, message)
+      : passOn(ours ? handler : bare, delivery, authInfo(delivery.caller))
+    running.add(done)
+    await done.finally(() => running.delete(done))
+  }
+
+  /** A stream of changes of its own, to what the caller may see alone. */
+  async function listen(delivery: Delivery, message: RpcRequest): Promise<void> {
+    const { caller, response } = delivery
+    const principal = principalOf(caller.actor)
+    if ([...listening.values()].filter((one) => one === principal).length >= mostStreams)
+      throw new AppError('rate_limited', `One credential holds at most ${mostStreams} standing streams.`)
+    const { params, uris } = await narrowed(surface, caller, message)
+    const bus = busOf(surface, caller, new Set(uris))
+    const own = createMcpHandler(factory, { legacy: 'reject', bus, onerror })
+    listening.set(own, principal)
+    response.once('close', () => {
+      listening.delete(own)
+      void own.close()
+    })
+    await passOn(own, { ...delivery, message: { ...message, params } }, authInfo(caller))
+  }
+
+  return {
+    post,
+    async close() {
+      await Promise.all([...listening.keys()].map((own) => own.close()))
+      const late = new Promise((resolve) => setTimeout(resolve, patience).unref())
+      await Promise.race([Promise.allSettled(running), late])
+      await Promise.all([handler.close(), bare.close()])
+    },
+  }
+}
+
+/** The subscription without what the caller may not see; what is left out is not acknowledged. */
+async function narrowed(surface: Surface, caller: Caller, { params = {} }: RpcRequest) {
+  const notifications = objectIn(params, 'notifications')
+  const asked = notifications['resourceSubscriptions']
+  const uris = Array.isArray(asked) ? asked.filter((uri) => typeof uri === 'string') : []
+  const seen = uris.length === 0 ? [] : ((await surface.watchable?.(caller, uris)) ?? [])
+  const kept = { ...notifications, ...(Array.isArray(asked) && { resourceSubscriptions: seen }) }
+  return { uris: seen, params: { ...params, ...('notifications' in params && { notifications: kept }) } }
+}
+
+function busOf(surface: Surface, caller: Caller, uris: ReadonlySet<string>): ServerEventBus {
+  return {
+    publish: () => undefined,
+    subscribe(listener: (event: ServerEvent) => void) {
+      const tell = (uri: string) => listener({ kind: 'resource_updated', uri })
+      return (
+        surface.watch?.(
+          () => caller,
+          (uri) => uris.has(uri),
+          tell,
+        ) ?? (() => undefined)
+      )
+    },
+  }
+}
+
+function authInfo(caller: Caller) {
+  return { token: '', clientId: '', scopes: [], extra: { caller } }
+}
+
+function callerIn({ http }: ServerContext): Caller {
+  return http?.authInfo?.extra?.['caller'] as Caller
+}
+
+function principalOf(actor: Actor): string {
+  return `${actor.kind} ${actorId(actor)}`
 }

@@ -1,0 +1,42 @@
+import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server'
+import { serveStdio } from '@modelcontextprotocol/server/stdio'
+import type { Caller } from '../../core/context.ts'
+import type { Conversation, Send } from '../line.ts'
+import type { Surface } from '../surface.ts'
+import { makeWire } from '../wire.ts'
+import { makeSecond } from './server.ts'
+
+/** A conversation of the second era on one connection. */
+export async function openSecond(
+  surface: Surface,
+  callerOf: () => Caller,
+  send: Send,
+): Promise<Conversation> {
+  const line: Transport = {
+    start: async () => undefined,
+    send,
+    close: async () => line.onclose?.(),
+  }
+  const wire = makeWire(line as Parameters<typeof makeWire>[0])
+  let unwatch: (() => void) | undefined
+  const factory = () => {
+    const server = makeSecond(surface, { callerOf, clock: Date.now })
+    unwatch?.()
+    // The SDK passes on to each subscription what it asked for and drops the rest.
+    unwatch = surface.watch?.(
+      callerOf,
+      () => true,
+      (uri) => void server.sendResourceUpdated({ uri }).catch(() => undefined),
+    )
+    return server
+  }
+  const served = serveStdio(factory, { transport: wire as Transport, legacy: 'reject' })
+  return {
+    wire,
+    receive: (message) => line.onmessage?.(message as JSONRPCMessage),
+    async close() {
+      unwatch?.()
+      await served.close()
+    },
+  }
+}

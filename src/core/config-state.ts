@@ -28,11 +28,15 @@ async function configOr(ctx: Context, text: string, named: boolean): Promise<Con
 /** Refuses a name that another configuration has. */
 export async function refuseTakenConfig(ctx: Context, name: string): Promise<void> {
   if ((await configs.findNamed(ctx.db, {}, name)) === undefined) return
-  throw new AppError('conflict', 'Another configuration has this name. Choose a different one.', {
-    entity: 'configuration',
-    field: 'name',
-    reason: 'name_taken',
-  })
+  throw new AppError(
+    'conflict',
+    'Another configuration has this name. Choose a different one; list_configs shows them.',
+    {
+      entity: 'configuration',
+      field: 'name',
+      reason: 'name_taken',
+    },
+  )
 }
 
 /** Marks the configuration as changed and answers its row. */
@@ -62,10 +66,9 @@ async function serverOr(ctx: Context, config: ConfigRow, text: string, named: bo
 export async function refuseTakenServer(ctx: Context, configId: string, name: string): Promise<void> {
   const other = await servers.findInConfig(ctx.db, configId, name)
   if (other === undefined) return
-  throw new AppError('conflict', 'Another server of the same configuration has this name. Choose a name.', {
-    entity: 'server',
-    id: other.id,
-    field: 'name',
-    reason: 'name_taken',
-  })
+  throw new AppError(
+    'conflict',
+    'Another server of the same configuration has this name. Choose a name; get_config shows those there are.',
+    { entity: 'server', id: other.id, field: 'name', reason: 'name_taken' },
+  )
 }

@@ -1,3 +1,5 @@
+import { holds, type Permission, roles } from './permissions.ts'
+
 /** The closed set of reasons an operation can refuse for; each face maps a code once, to status, exit code or body. */
 export const errorCodes = [
   'invalid_input',
@@ -70,8 +72,10 @@ export function notFound(entity: string, id: string, next: string): AppError {
 }
 
 /** The refusal of a credential without the permission that an operation needs. */
-export function lacking(operation: string, permission: string): AppError {
-  const message = `This credential may not call ${operation}; it needs ${permission}.`
+export function lacking(operation: string, permission: Permission): AppError {
+  const holders = roles.filter((role) => holds(role, permission))
+  const who = holders.length === 0 ? '' : `, which a key with the role ${holders.join(' or ')} has`
+  const message = `This credential may not call ${operation}; it needs ${permission}${who}.`
   return new AppError('forbidden', message, { entity: permission })
 }
 

@@ -63,9 +63,13 @@ async function withExport<T>({ dataDir }: Host, name: string, work: (file: FileH
     .then((found) => (found.isDirectory() ? open(join(folder, name), flags) : Promise.reject(unreadable())))
     .catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw unreadable()
-      throw new AppError('not_found', 'There is no file of that name in the exports folder.', {
-        entity: 'file',
-      })
+      throw new AppError(
+        'not_found',
+        'There is no file of that name in the exports folder. Check the name, or give the content itself.',
+        {
+          entity: 'file',
+        },
+      )
     })
   try {
     if (!(await file.stat()).isFile()) throw unreadable()

@@ -51,7 +51,7 @@ export async function recall(db: Db, attempt: Attempt, now: string): Promise<unk
   if (!kept.body_hash.equals(attempt.bodyHash)) {
     throw new AppError(
       'conflict',
-      'This idempotency key was used for a call with other arguments. Use a new key.',
+      'This idempotency key was used for a call with other arguments. Give a new idempotency_key.',
       { reason: 'other_body' },
     )
   }

@@ -9,6 +9,9 @@ const mostTold = 100
 /** Names that callers choose, of variables and headers, are told up to this length. */
 const longestName = 64
 
+/** Characters of the faults that one sentence tells; models read it, and it is no place for a list. */
+const longestTold = 240
+
 /** Parses an operation's input; each thing wrong is named with its member and the rule, never with the value. */
 export function parseInput<I extends z.ZodObject>(
   operation: { name: string; input: I },
@@ -20,8 +23,10 @@ export function parseInput<I extends z.ZodObject>(
     if (broken.length > 0) throw invalid(broken)
     return parsed.data
   }
-  const takes = `; ${operation.name} takes ${Object.keys(operation.input.shape).join(', ') || 'none'}`
-  throw invalid(parsed.error.issues.slice(0, mostTold).map((issue) => toIssue(issue, takes)))
+  const { issues } = parsed.error
+  // Beside other faults there is no room for it.
+  const takes = (path: Path) => (issues.length > 1 ? '' : taken(operation.input, path, operation.name))
+  throw invalid(issues.slice(0, mostTold).map((issue) => toIssue(issue, takes)))
 }
 
 /** Parses the document in a file as strictly as an input; `member` is that of the input which named the file. */
@@ -29,7 +34,7 @@ export function parseDocument<S extends z.ZodType>(schema: S, value: unknown, me
   const parsed = judged(schema, value)
   const issues = parsed.success
     ? brokenIn(value)
-    : parsed.error.issues.slice(0, mostTold).map((issue) => toIssue(issue, ''))
+    : parsed.error.issues.slice(0, mostTold).map((issue) => toIssue(issue, () => ''))
   if (parsed.success && issues.length === 0) return parsed.data
   throw invalid(issues.map((issue) => ({ ...issue, path: [member, ...issue.path] })))
 }
@@ -126,28 +131,68 @@ export function invalid(issues: Issue[]): AppError {
   const told =
     first?.code === 'choice'
       ? [`${issues.map(placeOf).join(', ')}: ${first.message}`]
-      : issues.slice(0, 3).map((issue) => `${placeOf(issue)}: ${issue.message}`)
-  const more = first?.code !== 'choice' && issues.length > 3 ? ` (and ${issues.length - 3} more)` : ''
+      : fitting(
+          issues.slice(0, 3).map((issue) => `${placeOf(issue)}: ${issue.message}`),
+          longestTold,
+        )
+  const untold = first?.code === 'choice' ? 0 : issues.length - told.length
+  const more = untold > 0 ? ` (and ${untold} more)` : ''
   const field = first?.path.join('.')
   return new AppError('invalid_input', `${told.join('; ')}${more}.`, { issues, ...(field ? { field } : {}) })
+}
+
+/** The first texts that are so many characters at most together; one in any case. */
+function fitting(texts: string[], most: number): string[] {
+  let length = 0
+  return texts.filter((text, at) => {
+    length += text.length
+    return at === 0 || length <= most
+  })
 }
 
 function placeOf({ path }: Issue): string {
   return path.join('.') || 'input'
 }
 
-/** `takes` says which members there are, for an unknown one at the top. */
-function toIssue(issue: z.core.$ZodIssue, takes: string): Issue {
+/** Which members there are where an unknown one was given, as the end of a sentence. */
+function taken(input: z.ZodType, path: Path, name: string): string {
+  const at = path.reduce<z.ZodType | undefined>(memberOf, input)
+  const object = at === undefined ? undefined : bare(at)
+  if (!(object instanceof z.ZodObject)) return ''
+  return `; ${path.at(-1) ?? name} takes ${Object.keys(object.shape).join(', ') || 'none'}`
+}
+
+function memberOf(schema: z.ZodType | undefined, member: string | number): z.ZodType | undefined {
+  const at = schema === undefined ? undefined : bare(schema)
+  if (at instanceof z.ZodObject) return at.shape[member]
+  return at instanceof z.ZodArray ? (at.element as z.ZodType) : undefined
+}
+
+/** A schema without what says that its value may be left out or null. */
+function bare(schema: z.ZodType): z.ZodType {
+  return 'unwrap' in schema && typeof schema.unwrap === 'function' && !(schema instanceof z.ZodArray)
+    ? bare(schema.unwrap())
+    : schema
+}
+
+/** `takes` says which members there are where an unknown one stands. */
+function toIssue(issue: z.core.$ZodIssue, takes: (path: Path) => string): Issue {
   const path = issue.path.map((part) =>
     typeof part === 'number' ? part : shownName(String(part), longestName),
   )
   if (issue.code === 'unrecognized_keys') {
-    const names = issue.keys.slice(0, mostTold).map((name) => shownName(name, 32))
-    const message = `unknown argument ${names.join(', ')}${path.length === 0 ? takes : ''}`
+    const names = fitting(
+      issue.keys.slice(0, 3).map((name) => shownName(name, 32)),
+      40,
+    )
+    const untold = issue.keys.length - names.length
+    const more = untold > 0 ? ` (and ${untold} more)` : ''
+    const message = `unknown argument ${names.join(', ')}${more}${takes(path)}`
     return { path: [...path, names[0] ?? ''], code: 'unknown_member', message }
   }
   const absent = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
-  return { path, code: issue.code ?? 'invalid', message: absent ? 'must be given' : lower(issue.message) }
+  const told = lower(issue.message).replace('expected record', 'expected object')
+  return { path, code: issue.code ?? 'invalid', message: absent ? 'must be given' : told }
 }
 
 function lower(message: string): string {

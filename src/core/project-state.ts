@@ -24,11 +24,15 @@ async function projectOr(ctx: Context, text: string, named: boolean): Promise<Pr
 /** Refuses a name that another live project has. */
 export async function refuseTakenName(ctx: Context, name: string): Promise<void> {
   if ((await projects.findNamed(ctx.db, {}, name)) === undefined) return
-  throw new AppError('conflict', 'Another project has this name. Choose a different one.', {
-    entity: 'project',
-    field: 'name',
-    reason: 'name_taken',
-  })
+  throw new AppError(
+    'conflict',
+    'Another project has this name. Choose a different one; list_projects shows them.',
+    {
+      entity: 'project',
+      field: 'name',
+      reason: 'name_taken',
+    },
+  )
 }
 
 /** Marks the project as changed and answers its row. */

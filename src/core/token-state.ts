@@ -30,12 +30,16 @@ export async function changeableToken(ctx: Context, id: string): Promise<TokenRo
 
 export function refuseRevoked({ id, revoked_at }: TokenRow): void {
   if (revoked_at === null) return
-  throw dead('revoked', 'The token is revoked, which is final. Create a new one.', id)
+  throw dead('revoked', 'The token is revoked, which is final. Make a new one with create_token.', id)
 }
 
 /** Refuses a user key that would change itself: its limits are set by others (security R15). */
 export function refuseSelf(ctx: Context, id: string): void {
-  if (isSelf(ctx.actor, id)) throw new AppError('forbidden', 'A key may not change its own limits.')
+  if (isSelf(ctx.actor, id))
+    throw new AppError(
+      'forbidden',
+      'A key may not change its own limits; an operator does it with update_token.',
+    )
 }
 
 /** As `changeableToken`, and refused if expired: then only its texts and its expiry may change. */

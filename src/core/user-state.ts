@@ -23,7 +23,7 @@ export async function refuseTakenEmail(ctx: Context, email: string): Promise<voi
   if ((await users.findByEmail(ctx.db, {}, email)) === undefined) return
   throw new AppError(
     'conflict',
-    'Another user has this e-mail. Choose a different one, or change that user.',
+    'Another user has this e-mail. Choose a different one, or find that user with list_users.',
     {
       entity: 'user',
       field: 'email',

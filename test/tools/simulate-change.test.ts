@@ -199,7 +199,8 @@ describe.each(databases)('simulate_change on $name', (database) => {
   it('R13: who may only read is told what a change would do, and that it would be forbidden', async () => {
     const [server] = await plant(1)
     const { id: token_id } = await makeToken(instance, { access: { servers: [server?.id ?? ''] } })
-    const detail = 'This credential may not call revoke_token; it needs tokens:write.'
+    const detail =
+      'This credential may not call revoke_token; it needs tokens:write, which a key with the role admin or operator has.'
     const rows = await trailOf(instance, async () => {
       expect(await simulate({ token_id, change: 'revoke' }, 'reader')).toMatchObject({
         summary: 'Revoking hits 1 server; never used.',

@@ -65,8 +65,12 @@ export const add_config_server = operation({
 
 function refuseMore(count: number): void {
   if (count < mostServers) return
-  throw new AppError('conflict', `A configuration has ${mostServers} servers at most.`, {
-    entity: 'server',
-    reason: 'too_many',
-  })
+  throw new AppError(
+    'conflict',
+    `A configuration has ${mostServers} servers at most. Remove one with remove_config_server first.`,
+    {
+      entity: 'server',
+      reason: 'too_many',
+    },
+  )
 }

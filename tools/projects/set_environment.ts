@@ -66,7 +66,7 @@ function refuseUnfit(
   if (is_default === false && (known?.is_default === 1 || count === 0)) {
     throw new AppError(
       'conflict',
-      'A project has one default environment. Make another one the default instead.',
+      'A project has one default environment. Give is_default true to another one instead.',
       {
         entity: 'environment',
         field: 'is_default',
@@ -77,7 +77,7 @@ function refuseUnfit(
   if (known === undefined && count >= mostEnvironments) {
     throw new AppError(
       'conflict',
-      `A project has at most ${mostEnvironments} environments. Delete one first.`,
+      `A project has at most ${mostEnvironments} environments. Remove one with delete_environment first.`,
       {
         entity: 'environment',
       },

@@ -22,11 +22,15 @@ export const unassign_config = operation({
     refuseBound(ctx)
     const project = await findProject(ctx, project_id)
     if (project.config_id === null) {
-      throw new AppError('conflict', 'No configuration is assigned to this project.', {
-        entity: 'project',
-        id: project.id,
-        reason: 'none_assigned',
-      })
+      throw new AppError(
+        'conflict',
+        'No configuration is assigned to this project. assign_config gives it one.',
+        {
+          entity: 'project',
+          id: project.id,
+          reason: 'none_assigned',
+        },
+      )
     }
     const changes = { config_id: null, updated_at: ctx.now }
     const row = await projects.update(ctx.db, ctx.scope, project.id, changes)

@@ -50,5 +50,9 @@ async function refuseTaken(ctx: Context, { id, config_id }: ServerRow, name: str
       : (await servers.findInConfig(ctx.db, config_id, name)) &&
         'Another server of the same configuration has this name.'
   if (problem !== undefined)
-    throw new AppError('conflict', `${problem} Choose a name.`, { entity: 'server', id, field: 'name' })
+    throw new AppError('conflict', `${problem} Choose a name; get_config shows those there are.`, {
+      entity: 'server',
+      id,
+      field: 'name',
+    })
 }

@@ -308,7 +308,10 @@ describe.each(databases)('projects of the Enkrypt dialect on $name', (database) 
     expect(await verdict(key.api_key, server)).toBe('server_not_in_scope')
     expect((await world.as(key.api_key)('GET /projects')).status).toBe(200)
     await unchanged(world.beside, async () => {
-      expect(refused(await unassign())).toEqual([409, 'No configuration is assigned to this project.'])
+      expect(refused(await unassign())).toEqual([
+        409,
+        'No configuration is assigned to this project. assign_config gives it one.',
+      ])
       expect(
         refused(await world.admin(`POST /projects/${project_id}/unassign-config`, { config_id }))[0],
       ).toBe(400)

@@ -89,7 +89,7 @@ describe.each(databases)('the public route with an Idempotency-Key on $name', (o
     await world.op('add_project_member', { project_id: second, user_id: world.user_id })
     expect((await send()).status).toBe(201)
     const before = await world.state()
-    const why = 'This idempotency key was used for a call with other arguments. Use a new key.'
+    const why = 'This idempotency key was used for a call with other arguments. Give a new idempotency_key.'
     expect(refused(await send({ project_id: second }))).toEqual([409, failed(why), null, null, null])
     expect(refused(await send({ project_id: 'proj_none' }))).toEqual([403, told.project, null, null, null])
     expect(await world.state()).toBe(before)

@@ -76,6 +76,13 @@ const rules = {
       .pipe(z.int().min(1).max(3_600)),
     'must be whole seconds from 1 to 3600',
   ],
+  leak_keys: [
+    z
+      .string()
+      .max(500)
+      .refine((text) => !/^[a-z]+:\/\//i.test(text) || httpUrl.safeParse(text).success),
+    'must be a file or an https:// address without credentials',
+  ],
   role: [z.enum(roles), `must be one of ${roles.join(', ')}`],
   toolsets: [z.array(z.string().regex(/^[a-z][a-z_]{0,40}$/)), 'must be names of tool sets'],
   read_only: [truth, 'must be true or false'],

@@ -18,6 +18,8 @@ import { makeProduct } from './mcp/product.ts'
 import { dialectRoutes, familyOf } from './rest/dialect.ts'
 import { dialectsOf } from './rest/dialects.ts'
 import { generateFamily, generateRoute } from './rest/gassapi/generate.ts'
+import { isAddress, type LeakKeys, makeLeakKeys } from './rest/leaks/keys.ts'
+import { leaksRoute } from './rest/leaks/route.ts'
 import { nativeApi } from './rest/native.ts'
 import { documentRoutes } from './rest/openapi/routes.ts'
 import { standardChapters } from './rest/standard/described.ts'
@@ -47,6 +49,8 @@ export interface ServeOptions {
   upstreamTimeout?: number | undefined
   /** How long a program, or a connection that is shared, stays when nobody uses it, ms. */
   upstreamIdle?: number | undefined
+  /** A file or an address with the public keys that sign reports of leaks; absent = none are taken. */
+  leakKeys?: string | undefined
   toolsets: readonly string[]
   readOnly: boolean
   version: string
@@ -99,6 +103,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       linkIdle: options.upstreamIdle ?? upstreamIdle,
       ...gatewayLimits,
     })
+    const leakKeys = await leakKeysOf(options, app.core)
     const root = rootApp(face)
     root.get('/', (c) => c.json(welcome))
     root.route('/', healthRoutes(face))
@@ -116,6 +121,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
         gateway.route,
         forwardAuth(face),
         oauthRoutes(face),
+        leaksRoute(face, leakKeys),
         nativeApi(face, operations),
         generateRoute(face),
         ...dialects.map((dialect) => dialectRoutes(face, dialect)),
@@ -140,6 +146,21 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     await app.close()
     throw error
   }
+}
+
+/** The keys of reports; a file must hold some when the server starts, an address may be out of reach for a while. */
+async function leakKeysOf(
+  { leakKeys: source, allowedUpstreams: allowed = [], log }: ServeOptions,
+  { clock }: Core,
+): Promise<LeakKeys | undefined> {
+  if (source === undefined) return undefined
+  const onError = (error: unknown) => log.warn({ error }, 'the public keys of leak reports cannot be read')
+  const keys = makeLeakKeys({ source, allowed, clock, onError })
+  if (!isAddress(source))
+    await keys.find('').catch(() => {
+      throw new StartRefused('leak_keys names a file that holds no list of public keys that can be read.')
+    })
+  return keys
 }
 
 /** Asks each in turn; the first that takes the request answers it. */

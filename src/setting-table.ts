@@ -182,6 +182,16 @@ const table = [
     description: 'How long a server behind the gateway may be silent during a call, in seconds.',
   },
   {
+    name: 'leak_keys',
+    flag: '--leak-keys <file|url>',
+    env: 'TOKENWRIGHT_LEAK_KEYS',
+    kind: 'text',
+    modes: ['serve'],
+    default: 'none: POST /leaks is closed',
+    description:
+      'Public keys, as a file or an https:// address, that sign the reports of leaks POST /leaks takes.',
+  },
+  {
     name: 'role',
     flag: '--role <role>',
     env: 'TOKENWRIGHT_ROLE',

@@ -33,6 +33,7 @@ export async function serveHttp(flags: Flags, terminal: Terminal, launch: Launch
     allowCommands: config.allow_commands,
     allowedUpstreams: config.allowed_upstreams,
     upstreamTimeout: config.upstream_timeout === undefined ? undefined : config.upstream_timeout * 1_000,
+    leakKeys: config.leak_keys,
     log,
     ...mcpOptions(config),
   })

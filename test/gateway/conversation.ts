@@ -2,10 +2,11 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js'
 import { expect } from 'vitest'
 import type { Conduit, Hears, OpenConduit, UpstreamFault } from '../../src/gateway/conduit.ts'
-import { type Fence, makeFence } from '../../src/gateway/fence.ts'
+import { makeFence } from '../../src/gateway/fence.ts'
 import { type Agents, makeAgents } from '../../src/gateway/http/agents.ts'
 import type { HttpConduit } from '../../src/gateway/http/line.ts'
 import { openHttp } from '../../src/gateway/http/open.ts'
+import type { Fence } from '../../src/http/fence.ts'
 
 /** What a conduit told, in order. */
 export interface Heard {

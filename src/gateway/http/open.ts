@@ -1,7 +1,7 @@
 import type { JSONRPCRequest } from '@modelcontextprotocol/sdk/types.js'
+import type { Fence } from '../../http/fence.ts'
 import type { Hears, OpenConduit } from '../conduit.ts'
 import { UpstreamFault } from '../conduit.ts'
-import type { Fence } from '../fence.ts'
 import type { Agents } from './agents.ts'
 import { openLegacy } from './legacy.ts'
 import type { HttpConduit } from './line.ts'

@@ -16,11 +16,8 @@ function accessOf(ids: (kind: 'group' | 'server', what: string) => z.ZodArray<z.
       tool_rules: toolRulesSchema
         .nullable()
         .optional()
-        .describe('Globs on server/tool: {allow, deny}; deny wins.'),
-      limits: useLimitsSchema
-        .nullable()
-        .optional()
-        .describe('Requests per window, uses at all (max_uses); null = none.'),
+        .describe('Globs on server/tool; deny wins, null = none.'),
+      limits: useLimitsSchema.nullable().optional().describe('How often it may be used; null = no limits.'),
     })
     .refine(({ all_servers, servers, groups }) => !(all_servers === true && (servers ?? groups)), {
       message: 'give all_servers or an explicit set of servers and groups, not both',

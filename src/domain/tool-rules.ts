@@ -17,8 +17,13 @@ const pattern = z
  * because nobody could tell whether it means all tools or none.
  */
 export const toolRulesSchema = z.strictObject({
-  allow: z.array(pattern).min(1, 'leave allow out to allow every tool').max(100).optional(),
-  deny: z.array(pattern).max(100).optional(),
+  allow: z
+    .array(pattern)
+    .min(1, 'leave allow out to allow every tool')
+    .max(100)
+    .optional()
+    .describe('Only what matches is open.'),
+  deny: z.array(pattern).max(100).optional().describe('What matches is closed.'),
 })
 
 export type ToolRules = z.infer<typeof toolRulesSchema>

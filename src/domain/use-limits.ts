@@ -3,9 +3,9 @@ import { z } from 'zod'
 /** Limits as a caller gives them and is shown them; a member that is absent limits nothing. */
 export const useLimitsSchema = z
   .strictObject({
-    requests: z.int().min(1).max(1_000_000).optional(),
-    per_seconds: z.int().min(1).max(86_400).optional(),
-    max_uses: z.int().min(1).max(1_000_000_000).optional(),
+    requests: z.int().min(1).max(1_000_000).optional().describe('In a window.'),
+    per_seconds: z.int().min(1).max(86_400).optional().describe('Length of the window.'),
+    max_uses: z.int().min(1).max(1_000_000_000).optional().describe('In its whole life.'),
   })
   .refine(({ requests, per_seconds }) => (requests === undefined) === (per_seconds === undefined), {
     message: 'give requests and per_seconds together',

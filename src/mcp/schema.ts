@@ -44,6 +44,8 @@ const unsaid: readonly Keyword[] = [
   'maxLength',
   'minItems',
   'maxItems',
+  'minimum',
+  'maximum',
   'pattern',
   'additionalProperties',
 ]
@@ -66,7 +68,9 @@ function convert(
       }
       lean(node)
       for (const keyword of without) delete node[keyword]
-      if (path.length > 0) for (const keyword of withoutInside) delete node[keyword]
+      if (path.length === 0) return
+      for (const keyword of withoutInside) delete node[keyword]
+      if (node.properties !== undefined && Object.keys(node.properties).length === 0) delete node.properties
     },
   })
   // The draft is the one the protocol assumes of a schema that names none; the definitions were of free values.

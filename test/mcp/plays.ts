@@ -72,6 +72,7 @@ export async function plantPlays(instance: Instance): Promise<Plays> {
     create_group: { name: 'new', description: 'x', metadata: { a: [1] }, server_ids: [weather.id] },
     list_servers: { ...page, group_id: shared },
     list_audit_events: { target_id: main, action: 'create_token', outcome: 'ok', limit: 1 },
+    report_leak: { token_id: await token(), action: 'rotate', where: 'a page', delivery: 'inline' },
     simulate_change: { token_id: main, change: 'update', access: { servers: [] } },
     get_group: { group_id: shared },
     update_group: { group_id: await group(), name: 'renamed' },

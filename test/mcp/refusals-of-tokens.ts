@@ -46,7 +46,7 @@ export const refusalsOfTokens: Case[] = [
       [
         'an unknown member further within',
         tool,
-        access(() => ({ limits: { minutes: 5 } })),
+        access(() => ({ limits: { requests: 5, per_seconds: 60, minutes: 5 } })),
         'invalid_input',
         /access\.limits\.minutes: .*; limits takes requests, per_seconds, max_uses/,
       ],

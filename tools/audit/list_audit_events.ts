@@ -32,7 +32,7 @@ export const list_audit_events = operation({
   name: 'list_audit_events',
   title: 'List audit events',
   description:
-    'Lists who did what to which token, group, server, project, user or key, newest first, denied attempts included; never a secret. Filter by the id acted on to see the story of one token. The trail is append-only and hash-chained; "tokenwright audit verify" proves it whole.',
+    'Lists who did what to which token, group, server, project, user or key, newest first, denied attempts included; never a secret. Filter by the id acted on to see the story of one token; get_token shows what it is now. The trail is append-only and hash-chained; "tokenwright audit verify" proves it whole.',
   input: z.strictObject({
     target_id: z.string().min(1).max(200).optional().describe('Only events on this id.'),
     actor_id: z.string().min(1).max(200).optional().describe('Only events by this key, token or OS user.'),

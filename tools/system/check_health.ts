@@ -13,7 +13,7 @@ export const check_health = operation({
   name: 'check_health',
   title: 'Check the health',
   description:
-    'Looks whether the instance is sound: policy, the end of the trail, and the sealed values of servers can be read, and somebody can administer it. Answers issues that need somebody, warnings that may be meant, and how many things there are. It proves no chain: "tokenwright audit verify" does.',
+    'Looks whether the instance is sound: policy, the end of the trail, and the sealed values of servers can be read, and somebody can administer it. Answers issues that need somebody, warnings that may be meant, and how many things there are. It proves no chain, which "tokenwright audit verify" does; list_audit_events shows what was done.',
   input: z.strictObject({}),
   output: z.object({
     status: z.enum(['healthy', 'degraded']).describe('degraded = there are issues.'),

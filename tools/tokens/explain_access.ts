@@ -59,7 +59,7 @@ export const explain_access = operation({
   name: 'explain_access',
   title: 'Explain access',
   description:
-    'Explains whether a token may use a server, and there a tool from an address: every check in its order with a sentence, and the rule that decided, such as the group that opens or the pattern that refuses. It is no use of the token. To check a secret use validate_token; to see what a change would do use simulate_change.',
+    'Explains whether a token may use a server, and there a tool from an address: every check in its order with a sentence, and the rule that decided, such as the group that opens or the pattern that refuses. It is no use of the token. To check a secret use validate_token; to see all that a token reaches use get_token.',
   input: z.strictObject({
     token_id: idOrName('token', 'Token'),
     server: z.string().min(1).max(200).describe('Server: its id, slug or exact name.'),

@@ -15,7 +15,7 @@ export const get_token = operation({
   name: 'get_token',
   title: 'Get a token',
   description:
-    'Shows one token in full: status, reach, addresses, expiry, limits, uses of each secret, predecessor in its grace; never its secret. Takes an id or an exact name. Use list_magic_tokens to search, and validate_token to ask whether it would open a certain server.',
+    'Shows one token in full: status, reach, addresses, expiry, limits, uses of each secret, predecessor in its grace; never its secret. Takes an id or an exact name. Use list_magic_tokens to search, and explain_access to ask whether it opens a certain server, and why.',
   input: z.strictObject({ token_id: idOrName('token', 'Token') }),
   output: z.object({ token: wholeTokenView }),
   dialect: {

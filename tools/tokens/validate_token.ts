@@ -27,7 +27,7 @@ export const validate_token = operation({
   name: 'validate_token',
   title: 'Validate a token',
   description:
-    'Says whether a token is good now, optionally for a server, a tool and an address, and why not. Give the full secret as token to validate it as a server would, which counts as a use, also against its limits; give token_id to inspect a token without its secret, which answers would_be. Prefer token_id in a conversation.',
+    'Says whether a token is good now, optionally for a server, a tool and an address, and why not. Give the full secret as token to validate it as a server would, which counts as a use, also against its limits; give token_id to inspect a token without its secret, which answers would_be. Prefer token_id in a conversation; use explain_access to learn which rule decides about a server.',
   input: z.strictObject({
     token: secretString('The full secret; nothing else ever validates. Prefer token_id.').optional(),
     token_id: id('token', 'Inspect this token instead of a secret').optional(),

@@ -23,7 +23,7 @@ shared.add(policy, { id: 'Policy' })
 /** A server of a configuration: what it runs or calls, and never a value of its variables or headers (security R37). */
 export const configServerView = z.object({
   id: z.string(),
-  slug: z.string().describe('Unique and never changed; its address is /servers/<slug>/mcp.'),
+  slug: z.string().describe('Unique and never changed; its address is /servers/{slug}/mcp.'),
   name: z.string(),
   description: z.string(),
   command: z.string().nullable().describe('The program it is; null = it is called at url.'),

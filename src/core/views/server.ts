@@ -6,7 +6,7 @@ import { exactObject, isoTime } from './named.ts'
 /** A server as every face may show it: of what it runs or calls just which of the two it is. */
 export const serverView = z.object({
   id: z.string(),
-  slug: z.string().describe('Unique and never changed; its address is /servers/<slug>/mcp.'),
+  slug: z.string().describe('Unique and never changed; its address is /servers/{slug}/mcp.'),
   name: z.string().nullable(),
   description: z.string().nullable(),
   metadata: exactObject,

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
+import { listing } from '../src/mcp/listing.ts'
 import { pageFiles } from '../src/web/page-files.ts'
 
 /** Bundles the program into a folder, with lazy chunks: a start is dominated by the number of files it reads. */
@@ -26,7 +27,7 @@ export async function bundle(outdir: string): Promise<void> {
     },
     minifySyntax: true,
     minifyWhitespace: true,
-    plugins: [withoutBallast, engineApart],
+    plugins: [withoutBallast, engineApart, listingMade],
     legalComments: 'none',
     logLevel: 'warning',
   })
@@ -61,6 +62,18 @@ const engineApart: Plugin = {
   },
 }
 
+/** Puts the list of tools in the place of what it is made from: a client that starts waits for it. */
+const listingMade: Plugin = {
+  name: 'listing-made',
+  setup(building) {
+    building.onLoad({ filter: /src[\\/]mcp[\\/]listing\.ts$/ }, () => ({
+      // Parsing a text is quicker than reading an object as code.
+      contents: `export const listing = JSON.parse(${JSON.stringify(JSON.stringify(listing))})`,
+      loader: 'js',
+    }))
+  },
+}
+
 /** Leaves out what the program never reaches but a start would have to read: half of the text, else. */
 const withoutBallast: Plugin = {
   name: 'without-ballast',
@@ -69,7 +82,7 @@ const withoutBallast: Plugin = {
     building.onLoad({ filter: /zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
       contents: "export { default as en } from './en.js'",
     }))
-    // The SDK checks answers to elicitation with it, and we ask for none.
+    // The SDK would check answers to elicitations with it; who asks checks them.
     building.onLoad({ filter: /sdk[\\/]dist[\\/]esm[\\/]validation[\\/]ajv-provider\.js$/ }, () => ({
       contents:
         "export class AjvJsonSchemaValidator { getValidator() { throw new Error('no elicitation') } }",

@@ -12,10 +12,12 @@ interface Entry {
 const read = (file: string) => JSON.parse(readFileSync(new URL(`../${file}`, import.meta.url), 'utf8'))
 const { allowScripts, dependencies, devDependencies } = read('package.json')
 
-const locks = ['package-lock.json', 'bench/package-lock.json', 'conformance/package-lock.json'].map((file) => {
-  const all: [string, Entry][] = Object.entries(read(file).packages)
-  return { file, entries: all.filter(([path]) => path !== '') }
-})
+const locks = ['package-lock.json', 'bench/package-lock.json', 'conformance/package-lock.json'].map(
+  (file) => {
+    const all: [string, Entry][] = Object.entries(read(file).packages)
+    return { file, entries: all.filter(([path]) => path !== '') }
+  },
+)
 
 const nameOf = (path: string) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
 

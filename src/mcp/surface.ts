@@ -54,8 +54,8 @@ export interface Surface {
     completions?: Record<string, never>
     logging?: Record<string, never>
   }
-  /** Seals what a call that is given back brings along the next time; 32 bytes. */
-  stateKey: Buffer
+  /** The key that seals what a call that is given back brings along the next time, 32 bytes. */
+  stateKey(): Promise<Buffer>
   /** The methods it answers; each throws `protocolError` for parameters that are none. */
   methods: ReadonlyMap<string, Method>
   /**

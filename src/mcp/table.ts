@@ -1,5 +1,4 @@
 import type { z } from 'zod'
-import { type Actor, may } from '../core/actor.ts'
 import type { AnyOperation } from '../core/operation.ts'
 import { inputSchema, type JsonSchema, modelInput, outputSchema } from './schema.ts'
 
@@ -33,18 +32,6 @@ export type Table = ReadonlyMap<string, Offer>
 /** The tools of a process by name, converted once and frozen. */
 export function makeTable(operations: readonly AnyOperation[]): Table {
   return new Map(operations.map((operation) => [operation.name, offerOf(operation)]))
-}
-
-/** The tools this caller is shown: what its permissions cover, and for a token what it may do to itself. */
-export function toolsFor(table: Table, actor: Actor): Tool[] {
-  return [...table.values()].filter(({ operation }) => covers(actor, operation)).map(({ tool }) => tool)
-}
-
-function covers(actor: Actor, operation: AnyOperation): boolean {
-  if (may(actor, operation.permission)) return true
-  if (operation.permitsSelf === undefined) return false
-  if (actor.kind !== 'access' && actor.kind !== 'user_key') return false
-  return !actor.predecessor || operation.effect === 'read'
 }
 
 function offerOf(operation: AnyOperation): Offer {

@@ -1,35 +1,42 @@
 import { parseArgs } from 'node:util'
 import { config as configureZod } from 'zod'
-import { openApp } from '../app.ts'
 import { type Flags, readConfig } from '../config.ts'
 import { makeLog } from '../log.ts'
-import { makeProduct } from '../mcp/product.ts'
+import { makeEarly } from '../mcp/early.ts'
 import { serveStdio } from '../mcp/stdio.ts'
 import { settingTable } from '../setting-table.ts'
-import { instanceOf, logFaults, mcpOptions, stopSignal, userName } from './process.ts'
-import { revealer } from './revealer.ts'
+import type { OpenProduct } from './open-product.ts'
+import { logFaults, mcpOptions, stopSignal, userName } from './process.ts'
 
-/** Serves MCP on standard input and output until the client is gone. */
+/** How long after the start the store is opened although nobody has asked for it, ms: what is wrong with it is said in time. */
+const latest = 1_000
+
+/** Serves MCP on standard input and output until the client is gone. The store is opened beside the first answers. */
 export async function serveStandardIo(flags: Flags): Promise<void> {
   // Compiling schemas pays off after thousands of calls; a conversation has dozens and waits for the start.
   configureZod({ jitless: true })
   const config = readConfig('stdio', flags)
   const log = makeLog(config.log_level)
   logFaults(log)
-  const links = revealer(log)
-  const app = await openApp({ ...instanceOf(config), serving: true, log, revealBase: links.base })
-  links.use(app.core)
-  if (app.adminKeyFile !== undefined)
-    log.info({ file: app.adminKeyFile }, 'first start: the admin key is in this file')
-  const surface = makeProduct(app.core, mcpOptions(config))
-  const options = { surface, role: config.role, user: userName(), log }
+  const options = mcpOptions(config)
+  let opening: Promise<OpenProduct> | undefined
+  const open = () => {
+    opening ??= import('./open-product.ts').then(({ openProduct }) => openProduct(config, options, log))
+    return opening
+  }
+  const surface = makeEarly(options, async () => (await open()).surface)
+  const refused = new Promise<never>((_, reject) => setTimeout(() => open().catch(reject), latest).unref())
   try {
     // Being asked to stop is the end of the input: the calls that run are answered first.
     void stopSignal().then(() => process.stdin.destroy())
-    await serveStdio(options)
+    await Promise.race([serveStdio({ surface, role: config.role, user: userName(), log }), refused])
+    // Whoever starts it to see whether it starts is told of a store that cannot be opened as well.
+    await open()
   } finally {
-    await links.close()
-    await app.close()
+    await opening?.then(
+      ({ close }) => close(),
+      () => undefined,
+    )
     process.stdin.destroy()
   }
 }

@@ -5,15 +5,22 @@ import { z } from 'zod'
 import { secrets } from '../../src/core/fields.ts'
 import type { AnyOperation } from '../../src/core/operation.ts'
 import { instructions } from '../../src/mcp/instructions.ts'
+import { covers, listedFor } from '../../src/mcp/listed.ts'
+import { listing } from '../../src/mcp/listing.ts'
 import { type JsonSchema, modelInput } from '../../src/mcp/schema.ts'
-import { makeTable, type Tool, toolsFor } from '../../src/mcp/table.ts'
+import type { Tool } from '../../src/mcp/table.ts'
 import { chosen } from '../../src/mcp/toolsets.ts'
 import { operations, toolsets } from '../../tools/index.ts'
 
 const admin = { kind: 'local' as const, id: 'tester', role: 'admin' as const }
-const everything = chosen({ toolsets: Object.keys(toolsets), readOnly: false })
-const tools = toolsFor(makeTable(everything), admin)
-const defaults = toolsFor(makeTable(chosen({ toolsets: [], readOnly: false })), admin)
+const all = Object.keys(toolsets)
+const everything = chosen({ toolsets: all, readOnly: false })
+const shown = (sets: string[]) =>
+  listedFor(listing, { toolsets: sets, readOnly: false })
+    .filter((one) => covers(admin, one))
+    .map(({ tool }) => tool)
+const tools = shown(all)
+const defaults = shown([])
 const kilobyte = 1_000
 const files = readdirSync(new URL('../../tools', import.meta.url), { recursive: true }).map((path) =>
   basename(String(path)),

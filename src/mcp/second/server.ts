@@ -65,16 +65,15 @@ async function answered(
   const { _meta, ...params } = request.params ?? {}
   const bound = { principal: `${caller.actor.kind} ${actorId(caller.actor)}`, method: request.method, params }
   const now = binding.clock()
-  const key = surface.stateKey
   const sent = ctx.mcpReq.requestState()
-  const state = sent === undefined ? noState() : openState(key, String(sent), bound, now)
+  const state = sent === undefined ? noState() : openState(await surface.stateKey(), String(sent), bound, now)
   if (state === undefined) throw protocolError(rpc.params, 'Invalid or expired requestState')
   try {
     return await method(turnOf(request, ctx, caller, state))
   } catch (error) {
     if (!(error instanceof GivenBack)) throw error
     const inputRequests = error.asks as Record<string, Ask>
-    const requestState = sealState(key, asking(state, inputRequests), bound, now)
+    const requestState = sealState(await surface.stateKey(), asking(state, inputRequests), bound, now)
     return { resultType: 'input_required', inputRequests, requestState }
   }
 }

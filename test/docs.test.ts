@@ -20,6 +20,7 @@ const pages: Page[] = [
   { name: 'gassapi', prepare: withCommand },
   { name: 'guard', prepare: withCommand },
   { name: '../examples/protected-server/README', prepare: withCheckout },
+  { name: 'leaks', prepare: withCommand },
   { name: 'mctx' },
   { name: 'metorial' },
   { name: 'standard' },

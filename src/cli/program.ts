@@ -8,6 +8,7 @@ import { clientConfigCommand } from './commands/client-config.ts'
 import { generateMcpTokenCommand } from './commands/generate-mcp-token.ts'
 import { keyCommands } from './commands/key.ts'
 import { restoreCommand } from './commands/restore.ts'
+import { scanCommand } from './commands/scan.ts'
 import { settingsCommands } from './commands/settings.ts'
 import { flagOf, operationCommand } from './operation-command.ts'
 import { addProcessFlags, processFlagsOf } from './process-flags.ts'
@@ -51,6 +52,7 @@ export function program(world: World): Command {
   restoreCommand(root, world)
   claimCommand(root, world)
   generateMcpTokenCommand(root, world)
+  scanCommand(root, world)
   for (const [name, set] of Object.entries(toolsets)) {
     root.commandsGroup(`${name.charAt(0).toUpperCase()}${name.slice(1)}:`)
     for (const operation of set.operations)

@@ -43,6 +43,8 @@ export interface Caller {
 
 /** What an MCP client lends an operation beside its arguments. */
 export interface Dialogue {
+  /** The same each time a call that was given back comes again, and never that of another call: what a question names is built from it. */
+  nonce: string
   /** The call was given up; work in many steps stops before the next one. */
   signal: AbortSignal
   /** Tells how much of the work is done. */

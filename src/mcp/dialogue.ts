@@ -3,7 +3,7 @@ import type { Json, Turn } from './surface.ts'
 
 /** What the client lends an operation of the ways to talk with it and with the person behind it. */
 export function dialogueOf(turn: Turn): Dialogue {
-  const { abilities, ask, signal } = turn
+  const { abilities, ask, nonce, signal } = turn
   const token = tokenOf(turn.params)
   const able = (mode: 'form' | 'url') => ask !== undefined && abilities.elicitation?.[mode] !== undefined
   async function elicit(key: string, params: Json): Promise<Reply> {
@@ -11,6 +11,7 @@ export function dialogueOf(turn: Turn): Dialogue {
     return replyOf(answers?.[key])
   }
   return {
+    nonce,
     signal,
     progress(done, total) {
       if (token === undefined) return

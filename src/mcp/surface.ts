@@ -24,6 +24,8 @@ export interface Turn {
   params: Json
   caller: Caller
   abilities: ClientAbilities
+  /** The same each time a call that was given back comes again, and never that of another call. */
+  nonce: string
   /** The call was given up. */
   signal: AbortSignal
   /** Tells the client something that belongs to this request; lost where it reads no streams. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js'
 import type { JSONRPCRequest, ServerNotification, ServerRequest } from '@modelcontextprotocol/sdk/types.js'
@@ -59,6 +60,7 @@ function turnOf(server: Server, binding: Binding, { method, params, extra }: Ask
       client: client === undefined ? null : { name: client.name, version: client.version },
     },
     abilities,
+    nonce: randomUUID(),
     signal: extra.signal,
     notify: (told, facts) => void tell(extra, told, facts),
     ask: Object.keys(abilities).length === 0 ? undefined : (asks) => askEach(extra, asks),

@@ -1,16 +1,17 @@
+import { randomUUID } from 'node:crypto'
 import { GivenBack } from '../../core/errors.ts'
 import type { Ask, ClientAbilities, Json } from '../surface.ts'
 import { digestOf, type State } from './state.ts'
 
 /** The state of a call that comes for the first time. */
 export function noState(): State {
-  return { asked: {}, answers: {} }
+  return { nonce: randomUUID(), asked: {}, answers: {} }
 }
 
 /** The state of a call that is given back with these questions. */
-export function asking({ asked, answers }: State, asks: Record<string, Ask>): State {
+export function asking({ nonce, asked, answers }: State, asks: Record<string, Ask>): State {
   const digests = Object.entries(asks).map(([key, ask]) => [key, digestOf(ask)])
-  return { asked: { ...asked, ...Object.fromEntries(digests) }, answers }
+  return { nonce, asked: { ...asked, ...Object.fromEntries(digests) }, answers }
 }
 
 /**

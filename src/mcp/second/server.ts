@@ -88,6 +88,7 @@ function turnOf(request: JSONRPCRequest, ctx: ServerContext, caller: Caller, sta
     params: request.params ?? {},
     caller,
     abilities,
+    nonce: state.nonce,
     signal: mcpReq.signal,
     notify: (method, params) => void mcpReq.notify({ method, params } as Notification).catch(() => undefined),
     async ask(asks) {

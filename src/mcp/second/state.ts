@@ -4,6 +4,8 @@ import type { Ask, Json } from '../surface.ts'
 
 /** What a call that was given back brings along the next time. */
 export interface State {
+  /** Made when the call came first. */
+  nonce: string
   /** Digests of the questions that were asked, by key: a yes counts for what was shown and for nothing else. */
   asked: Record<string, string>
   /** Answers of earlier rounds, by key. */

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { NewerSchema } from './errors.ts'
 import { type Engine, schemaVersion } from './migrate.ts'
 import type { Db } from './open.ts'
@@ -145,6 +145,30 @@ export interface AuditFilter {
   outcome?: 'ok' | 'denied' | undefined
   since?: string | undefined
   until?: string | undefined
+}
+
+/** Details of what an actor did through MCP after a time and what counts against its budget, newest first. */
+export async function budgeted(
+  db: Db,
+  actor: { kind: string; id: string },
+  after: string,
+  limit: number,
+): Promise<{ at: string; details: string }[]> {
+  return (
+    db
+      .selectFrom('audit')
+      .select(['at', 'details'])
+      .where('actor_id', '=', actor.id)
+      .where('at', '>', after)
+      // As the partial index spells it.
+      .where(sql<boolean>`via in ('mcp', 'stdio')`)
+      .where('actor_kind', '=', actor.kind)
+      .where('outcome', '=', 'ok')
+      .where('details', 'like', '%"budgeted":%')
+      .orderBy('seq', 'desc')
+      .limit(limit)
+      .execute()
+  )
 }
 
 /** Rows of the trail, newest first, below `before`. */

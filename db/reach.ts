@@ -47,6 +47,22 @@ export async function reachedBy(db: Db, tokenIds: readonly string[]): Promise<Ma
   return collect(rows)
 }
 
+/** The live servers that at least one of the tokens reaches, whatever the state of the tokens, in id order. */
+export async function reachedByAny(db: Db, tokenIds: readonly string[]): Promise<Named[]> {
+  if (tokenIds.length === 0) return []
+  return db
+    .selectFrom('servers')
+    .select(['servers.id', 'servers.slug', 'servers.name'])
+    .where('servers.deleted_at', 'is', null)
+    .where((is) =>
+      is.exists(
+        is.selectFrom('tokens').select('tokens.id').where('tokens.id', 'in', tokenIds).where(inReach),
+      ),
+    )
+    .orderBy('servers.id')
+    .execute()
+}
+
 /** How a token came to name a server: by itself, and by which of its live groups, in id order. */
 export async function waysTo(
   db: Db,

@@ -22,6 +22,11 @@ export interface TokenFilter {
   expires_before?: string | undefined
   /** Not used since this time, or never. */
   unused_since?: string | undefined
+  created_before?: string | undefined
+  /** With a secret from before this time. */
+  secret_before?: string | undefined
+  /** Reaching one of these; at least one. */
+  server_ids?: readonly string[] | undefined
 }
 
 const insertOne = compiledInsert<NewToken, TokenRow>((db, row) =>
@@ -112,10 +117,17 @@ export async function update(
   return query.returningAll().executeTakeFirst()
 }
 
-/** Revokes live tokens, remembers their digests, and answers the rows: one token, or all of an owner or a project. */
+/** Revokes live tokens, remembers their digests, and answers the rows: one token or several, or all of an owner or a project. */
 export async function revoke(
   db: Db,
-  which: { id?: string; owner_id?: string; project_id?: string; kind?: 'user_key'; of_members?: true },
+  which: {
+    id?: string
+    ids?: readonly string[]
+    owner_id?: string
+    project_id?: string
+    kind?: 'user_key'
+    of_members?: true
+  },
   scope: Scope,
   now: string,
 ): Promise<TokenRow[]> {
@@ -125,6 +137,7 @@ export async function revoke(
     .where('revoked_at', 'is', null)
     .where(ownTokens(scope))
   if (which.id !== undefined) query = query.where('tokens.id', '=', which.id)
+  if (which.ids !== undefined) query = query.where('tokens.id', 'in', [...which.ids])
   if (which.owner_id !== undefined) query = query.where('owner_id', '=', which.owner_id)
   if (which.project_id !== undefined) query = query.where('project_id', '=', which.project_id)
   if (which.kind !== undefined) query = query.where('kind', '=', which.kind)
@@ -200,6 +213,11 @@ function filtered(db: Db, scope: Scope, filter: TokenFilter, now: string) {
     )
   }
   if (text !== undefined) query = query.where(textIn(text, ['tokens.name', 'tokens.description']))
+  if (filter.created_before !== undefined) query = query.where('created_at', '<', filter.created_before)
+  if (filter.secret_before !== undefined) {
+    query = query.where(sql<string>`coalesce(rotated_at, created_at)`, '<', filter.secret_before)
+  }
+  if (filter.server_ids !== undefined) query = query.where(reaches(filter.server_ids))
   const groups = group_id === undefined ? filter.group_ids : [group_id]
   if (groups !== undefined) {
     query = query.where('tokens.id', 'in', (is) =>

@@ -36,7 +36,7 @@ export function operationCommand(
 export function addCommonFlags(command: Command, world: World, operation: AnyOperation): void {
   command.optionsGroup('Options:')
   command.option('--json', 'print JSON on a terminal too')
-  if (operation.effect === 'destroy') command.option('--yes', 'do not ask')
+  if (asksFirst(operation)) command.option('--yes', 'do not ask')
   addProcessFlags(command, world, 'command')
 }
 
@@ -60,14 +60,18 @@ export async function callOperation(
   input: object,
 ): Promise<unknown> {
   const parsed = parseInput(operation, input)
-  if (operation.effect === 'destroy' && given['yes'] !== true)
-    await agree(world, operation, operation.target?.(parsed))
+  if (asksFirst(operation) && given['yes'] !== true) await agree(world, operation, operation.target?.(parsed))
   const session = await world.connect(processFlagsOf(world, given))
   try {
     return await session.call(operation, input)
   } finally {
     await session.close()
   }
+}
+
+/** What takes a confirm of a dry run was looked at before. */
+function asksFirst({ effect, confirms }: AnyOperation): boolean {
+  return effect === 'destroy' && confirms !== true
 }
 
 async function agree(world: World, operation: AnyOperation, target = ''): Promise<void> {

@@ -79,6 +79,17 @@ export function lacking(operation: string, permission: Permission): AppError {
   return new AppError('forbidden', message, { entity: permission })
 }
 
+/** Ends a change that was only tried: it is rolled back, and what was seen of it comes out. It never leaves the core. */
+export class TakenBack extends Error {
+  readonly seen: unknown
+
+  constructor(seen: unknown) {
+    super('the change was tried only')
+    this.name = 'TakenBack'
+    this.seen = seen
+  }
+}
+
 /**
  * Ends a call that has a question to its caller first: nothing was changed, and the same call comes again with the answers
  * (second era of MCP). It is no refusal, so it passes through everything that words refusals.

@@ -10,6 +10,7 @@ import type { Settings } from '../domain/settings.ts'
 import { type Actor, may, scopeOf } from './actor.ts'
 import { auditRow, type Trail } from './audit-row.ts'
 import { toPredecessor, unauthenticated } from './authenticate.ts'
+import { carefully } from './carefully.ts'
 import type { Caller, Context, Event, Host } from './context.ts'
 import { dialectShapes } from './dialect-shapes.ts'
 import type { Entries } from './entries.ts'
@@ -18,6 +19,7 @@ import * as idempotent from './idempotent.ts'
 import type { AnyOperation, Given, Made, Operation } from './operation.ts'
 import { parseInput } from './parse.ts'
 import type { Permission } from './permissions.ts'
+import type { Witness } from './preview.ts'
 import { rehearse } from './rehearse.ts'
 import type { SignInLimits } from './sign-in-limits.ts'
 import type { StillGood } from './still-good.ts'
@@ -55,7 +57,13 @@ export async function invoke<I extends Shape, O extends Shape, P, F extends Shap
   raw: unknown,
 ): Promise<z.output<O>> {
   try {
-    const output = await run(core, caller, operation, parseInput(operation, raw) as Given<I, F>)
+    const input = parseInput(operation, raw) as Given<I, F>
+    const output =
+      operation.confirms === true
+        ? await carefully(core, caller, operation as unknown as AnyOperation, input, (as, witness) =>
+            run(core, as, operation, input, { witness }),
+          )
+        : await run(core, caller, operation, input)
     return operation.output.parse(output)
   } catch (error) {
     if (error instanceof GivenBack) throw error
@@ -76,7 +84,7 @@ export async function invokeDialect(
 ): Promise<object> {
   const shapes = dialectShapes(operation)
   try {
-    return shapes.output.parse(await run(core, caller, operation, parseInput(shapes, raw), narrowed))
+    return shapes.output.parse(await run(core, caller, operation, parseInput(shapes, raw), { narrowed }))
   } catch (error) {
     throw told(core, caller, error)
   }
@@ -104,7 +112,7 @@ async function run<I extends Shape, O extends Shape, P, F extends Shape, G exten
   caller: Caller,
   operation: Operation<I, O, P, F, G>,
   input: Given<I, F>,
-  narrowed?: Permission,
+  { narrowed, witness }: { narrowed?: Permission | undefined; witness?: Witness | undefined } = {},
 ): Promise<Made<O, G>> {
   const any = operation as unknown as AnyOperation
   const fault = faultOf(core, any, input)
@@ -117,7 +125,7 @@ async function run<I extends Shape, O extends Shape, P, F extends Shape, G exten
     // Awaited here, or what is refused inside would not be on record.
     return operation.effect === 'read'
       ? await read(core, caller, operation, input)
-      : await write(core, caller, operation, input, access, fault)
+      : await write(core, caller, operation, input, { access, fault, witness })
   } catch (error) {
     return await refusedInside(core, caller, any, input, error)
   }
@@ -132,6 +140,12 @@ function faultOf({ clock }: Core, operation: AnyOperation, input: object): unkno
 }
 
 type Access = 'full' | 'repeat_only'
+
+interface Judged {
+  access: Access
+  fault: unknown
+  witness: Witness | undefined
+}
 
 /** The permission a caller would need and has not. */
 function missingOf(
@@ -206,8 +220,7 @@ async function write<I extends Shape, O extends Shape, P, F extends Shape, G ext
   caller: Caller,
   operation: Operation<I, O, P, F, G>,
   input: Given<I, F>,
-  access: Access,
-  fault: unknown,
+  { access, fault, witness }: Judged,
 ): Promise<Made<O, G>> {
   const before = context(core, caller, core.store.read, core.clock(), 0)
   const attempt = idempotent.attemptOf(core.keys, caller, operation, input)
@@ -215,8 +228,15 @@ async function write<I extends Shape, O extends Shape, P, F extends Shape, G ext
   const kept = attempt && (await idempotent.recall(before.db, attempt, before.now))
   if (access === 'repeat_only' && kept === undefined) throw unauthenticated()
   if (fault !== undefined && kept === undefined) throw fault
-  const output = (kept ?? (await change(core, caller, operation, input, before, attempt))) as Made<O, G>
+  const output = (kept ??
+    (await change(core, caller, operation, input, { before, attempt, witness }))) as Made<O, G>
   return operation.deliver === undefined ? output : operation.deliver(before, output, input)
+}
+
+interface Setting {
+  before: Context
+  attempt: idempotent.Attempt | undefined
+  witness: Witness | undefined
 }
 
 /** The transaction of a change: what it does, its audit rows and its kept answer, all or nothing. */
@@ -225,8 +245,7 @@ async function change<I extends Shape, O extends Shape, P, F extends Shape, G ex
   caller: Caller,
   operation: Operation<I, O, P, F, G>,
   input: Given<I, F>,
-  before: Context,
-  attempt: idempotent.Attempt | undefined,
+  { before, attempt, witness }: Setting,
 ): Promise<Made<O, G>> {
   const prepared = (await operation.prepare?.(before, input)) as P
   return transaction(chain(core), async ({ db, now, seq, append }) => {
@@ -243,7 +262,9 @@ async function change<I extends Shape, O extends Shape, P, F extends Shape, G ex
       outcome = 'denied'
       ctx.note(facts)
     }
-    const output = await operation.run(ctx, input, prepared)
+    const work = () => operation.run(ctx, input, prepared)
+    const output =
+      witness === undefined ? await work() : ((await witness({ ctx, details, events }, work)) as Made<O, G>)
     const target_id = operation.target?.(input, output) ?? null
     const trail: Trail[] = [
       { action: operation.name, outcome, target_id, details },

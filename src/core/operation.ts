@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { TokenRow } from '../../db/schema.ts'
 import type { Actor } from './actor.ts'
 import type { Context } from './context.ts'
 import type { Permission } from './permissions.ts'
@@ -58,6 +59,10 @@ export interface Operation<
   credential?: 'password'
   /** Takes an `idempotency_key`; a repeat within 10 minutes gets the identical answer (security R47). */
   retryable?: boolean
+  /** Takes two steps, `dry_run` and `confirm`: its input and output have the members of `core/two-steps`. */
+  confirms?: boolean
+  /** Of an operation on many tokens: all that it would change now. Absent = the tokens are told by the ids in its input. */
+  touches?(ctx: Context, input: z.output<I>): Promise<TokenRow[]>
   /** Its input may be a whole document, 16 MiB: the caller is judged before it is read (security R24). */
   large?: boolean
   /** The same arguments twice change nothing the second time (an MCP hint). */

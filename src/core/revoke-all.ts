@@ -10,10 +10,11 @@ export const revoked = {
   revoked_user_keys: z.int().describe('How many of them were user keys.'),
 }
 
-/** Revokes all live tokens of an owner, of a project, of its members, or of an owner in a project; each gets its own row in the trail. */
+/** Revokes all live tokens of those ids, of an owner, of a project, of its members, or of an owner in a project; each gets its own row in the trail. */
 export async function revokeTokens(
   ctx: Context,
   which:
+    | { ids: readonly string[] }
     | { owner_id: string; project_id?: string; kind?: 'user_key' }
     | { project_id: string; of_members?: true },
 ) {

@@ -57,6 +57,14 @@ export const settingsSchema = z.strictObject({
     .describe('What a report of a leaked secret does where it names nothing else.'),
   token_prefix: secretPrefix('tokens'),
   key_prefix: secretPrefix('management keys'),
+  destructive_per_hour: z
+    .int()
+    .min(0)
+    .max(1_000)
+    .nullable()
+    .describe(
+      'So many destructive operations an hour may one credential do through MCP before a person has to lift it; null = any number.',
+    ),
   public_url: z
     .url({ protocol: /^https?$/ })
     .max(500)
@@ -77,5 +85,6 @@ export const defaultSettings: Settings = {
   leak_action: 'revoke',
   token_prefix: 'mcpt',
   key_prefix: 'mcpm',
+  destructive_per_hour: 20,
   public_url: null,
 }

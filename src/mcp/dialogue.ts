@@ -1,4 +1,5 @@
 import type { Dialogue, Question, Reply } from '../core/context.ts'
+import { GivenBack } from '../core/errors.ts'
 import type { Json, Turn } from './surface.ts'
 
 /** What the client lends an operation of the ways to talk with it and with the person behind it. */
@@ -7,8 +8,14 @@ export function dialogueOf(turn: Turn): Dialogue {
   const token = tokenOf(turn.params)
   const able = (mode: 'form' | 'url') => ask !== undefined && abilities.elicitation?.[mode] !== undefined
   async function elicit(key: string, params: Json): Promise<Reply> {
-    const answers = await ask?.({ [key]: { method: 'elicitation/create', params } })
-    return replyOf(answers?.[key])
+    try {
+      const answers = await ask?.({ [key]: { method: 'elicitation/create', params } })
+      return replyOf(answers?.[key])
+    } catch (error) {
+      if (error instanceof GivenBack) throw error
+      // A client that fails to ask, or a person who is away too long, has not said yes.
+      return replyOf(undefined)
+    }
   }
   return {
     nonce,

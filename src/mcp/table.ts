@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { AnyOperation } from '../core/operation.ts'
+import { inTwoSteps } from '../core/two-steps.ts'
 import { inputSchema, type JsonSchema, modelInput, outputSchema } from './schema.ts'
 
 /** A tool as it is listed; plain data of the protocol, of no version of an SDK. */
@@ -34,7 +35,8 @@ export function makeTable(operations: readonly AnyOperation[]): Table {
   return new Map(operations.map((operation) => [operation.name, offerOf(operation)]))
 }
 
-function offerOf(operation: AnyOperation): Offer {
+function offerOf(plain: AnyOperation): Offer {
+  const operation = inTwoSteps(plain)
   const { name, title, description, effect } = operation
   const input = modelInput(operation.input)
   const answer = operation.short ?? operation.output

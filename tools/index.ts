@@ -2,6 +2,8 @@ import type { AnyOperation } from '../src/core/operation.ts'
 import { simulate_change } from './access/simulate_change.ts'
 import { list_audit_events } from './audit/list_audit_events.ts'
 import { verify_audit } from './audit/verify_audit.ts'
+import { revoke_tokens } from './bulk/revoke_tokens.ts'
+import { rotate_due_tokens } from './bulk/rotate_due_tokens.ts'
 import { add_config_server } from './configs/add_config_server.ts'
 import { copy_config } from './configs/copy_config.ts'
 import { create_config } from './configs/create_config.ts'
@@ -105,6 +107,11 @@ const access = {
 
 const leaks = { report_leak, check_secrets }
 
+const bulk = {
+  revoke_tokens,
+  rotate_due_tokens,
+}
+
 const groups = {
   get_group,
   update_group,
@@ -190,6 +197,7 @@ const system = {
 export const tools = {
   ...tokens,
   ...access,
+  ...bulk,
   ...leaks,
   ...groups,
   ...servers,
@@ -222,6 +230,11 @@ export const toolsets: Record<string, Toolset> = {
     about: 'Secrets that were seen where they should not be: whose they are, and an end to them at once.',
     default: false,
     operations: Object.values(leaks),
+  },
+  bulk: {
+    about: 'Many tokens at once: revoke those a filter finds, give new secrets to those with old ones.',
+    default: false,
+    operations: Object.values(bulk),
   },
   groups: {
     about: 'Groups of MCP servers: look at one, change it, delete it, and choose the servers in it.',

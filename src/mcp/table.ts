@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { AnyOperation } from '../core/operation.ts'
 import { inTwoSteps } from '../core/two-steps.ts'
 import { inputSchema, type JsonSchema, modelInput, outputSchema } from './schema.ts'
@@ -45,7 +45,7 @@ function offerOf(plain: AnyOperation): Offer {
     title,
     description,
     inputSchema: inputSchema(input),
-    outputSchema: outputSchema(answer, operation.short !== undefined),
+    outputSchema: { ...outputSchema(answer, operation.short !== undefined), ...eitherOf(plain) },
     annotations: {
       title,
       readOnlyHint: effect === 'read',
@@ -56,6 +56,16 @@ function offerOf(plain: AnyOperation): Offer {
     },
   }
   return Object.freeze({ operation, input, answer, tool: frozen(tool) })
+}
+
+/** A dry run answers the preview alone, anything else all the rest. */
+function eitherOf({ short, output, effect, confirms }: AnyOperation): object {
+  if (effect !== 'destroy' && confirms !== true) return {}
+  const answer: z.ZodObject = short ?? output
+  const rest = Object.entries(answer.shape).filter(
+    ([name, member]) => name !== 'preview' && (confirms === true || !(member instanceof z.ZodOptional)),
+  )
+  return { anyOf: [{ required: ['preview'] }, { required: rest.map(([name]) => name) }] }
 }
 
 function frozen<T extends object>(value: T): T {

@@ -1,13 +1,11 @@
 import { z } from 'zod'
 import { isSelf } from '../../src/core/actor.ts'
-import { chooseDelivery, deliver, delivery, deliveryView, handOver } from '../../src/core/delivery.ts'
+import { deliver, delivery, deliveryView } from '../../src/core/delivery.ts'
 import { id, idempotencyKey } from '../../src/core/fields.ts'
-import { refuseWider } from '../../src/core/limits.ts'
 import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
-import { replaceSecret } from '../../src/core/replacing.ts'
-import { policyFor, requirePolicy } from '../../src/core/token-policy.ts'
-import { raced, runningToken } from '../../src/core/token-state.ts'
+import { graceSeconds, rotate } from '../../src/core/rotating.ts'
+import { runningToken } from '../../src/core/token-state.ts'
 import { onlyUserKey, targetToken } from '../../src/core/user-keys.ts'
 import { shortTokenView, tokenView } from '../../src/core/views/token.ts'
 import { showOneWidely, widely, wideToken } from '../../src/core/views/wide-token.ts'
@@ -19,14 +17,7 @@ export const rotate_token = operation({
     'Replaces the secret of a token and keeps its id, reach and expiry. The old secret is refused from the next request on, unless grace_seconds keeps it open for a deployment in progress. Use it on a schedule or after a leak (then without grace); use revoke_token to end the token itself.',
   input: z.strictObject({
     token_id: id('token', 'Token to rotate'),
-    grace_seconds: z
-      .int()
-      .min(0)
-      .max(86_400)
-      .default(0)
-      .describe(
-        'How long the old secret still opens servers; 0 = not at all, at most 86400 and never past the expiry.',
-      ),
+    grace_seconds: graceSeconds,
     delivery,
     idempotency_key: idempotencyKey.optional(),
   }),
@@ -48,17 +39,10 @@ export const rotate_token = operation({
   async run(ctx, input, { id, generation, secret, columns }) {
     // By the id that was read with the generation: a secret or a prefix is another one after a rotation in between.
     const token = await runningToken(ctx, id)
-    const kind = chooseDelivery(ctx, input.delivery, await policyFor(ctx, token.project_id))
-    await refuseWider(ctx, token)
-    await requirePolicy(ctx, token)
-    const { grace_seconds } = input
-    const row = await replaceSecret(ctx, token, { columns, generation, grace_seconds })
-    if (row === undefined) throw raced(token.id)
-    ctx.note({ grace_seconds, generation: row.generation, delivery: kind })
-    return {
-      token: await showOneWidely(ctx, row, input.show),
-      delivery: await handOver(ctx, row.id, secret, kind),
-    }
+    const { grace_seconds, delivery } = input
+    const done = await rotate(ctx, token, { secret, columns, generation, grace_seconds, delivery })
+    ctx.note(done.facts)
+    return { token: await showOneWidely(ctx, done.row, input.show), delivery: done.delivery }
   },
   async deliver(ctx, done) {
     return { ...done, delivery: await deliver(ctx, done.token.id, done.delivery) }

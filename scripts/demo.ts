@@ -12,6 +12,7 @@ interface Answer {
   token: { id: string; prefix: string; status: string }
   delivery: { kind: string; url: string; secret: string }
   verdict: string
+  preview: { confirm: string; tokens_hit: { count: number } }
   tokens: { name: string }[]
   events: { action: string; outcome: string }[]
 }
@@ -110,7 +111,9 @@ async function story(chat: Client, agent: Client, url: string): Promise<void> {
   })
   step('the token itself, used from here', own.status, 403)
 
-  const revoked = await call(chat, 'revoke_token', { token_id: token.id })
+  const { preview } = await call(chat, 'revoke_token', { token_id: token.id, dry_run: true })
+  step('stdio: revoke_token, shown first', preview.tokens_hit.count, 1)
+  const revoked = await call(chat, 'revoke_token', { token_id: token.id, confirm: preview.confirm })
   step('stdio: revoke_token', revoked.token.status, 'revoked')
   step('HTTP: the secret is refused at once', await valid({ token: fresh }), 'revoked')
   const list = await call(agent, 'list_magic_tokens', { status: ['revoked'] })

@@ -54,6 +54,8 @@ const matrix: Record<string, Row> = {
   validate_token: row({ ...readers, validator: 'yes' }),
   explain_access: ownReads,
   simulate_change: ownReads,
+  revoke_tokens: tokenChange,
+  rotate_due_tokens: tokenChange,
   report_leak: row({ ...tokenChange, access: 'self' }),
   check_secrets: ownReads,
   add_groups: tokenChange,
@@ -162,6 +164,8 @@ function leastInput(operation: AnyOperation, id: string): Record<string, unknown
     set_server_guardrails: { input: {} },
     set_server_upstream: { tools: {} },
     simulate_change: { token_id: other, change: 'revoke' },
+    revoke_tokens: { unused_for_days: 1 },
+    rotate_due_tokens: { older_than_days: 1 },
     report_leak: { token_id: id },
     import_config: { data: { config: { mcp_config: [] } } },
   }

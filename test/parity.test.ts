@@ -153,7 +153,12 @@ function mcpFace(client: Client): Face {
       return done === null ? null : seen(done.token)
     },
     rotate: async (token_id) => made(await call('rotate_token', { token_id, delivery: 'inline' })),
-    revoke: async (token_id) => (await call('revoke_token', { token_id })) !== null,
+    async revoke(token_id) {
+      const shown = await call('revoke_token', { token_id, dry_run: true })
+      return (
+        shown !== null && (await call('revoke_token', { token_id, confirm: shown.preview.confirm })) !== null
+      )
+    },
   }
 }
 

@@ -32,6 +32,7 @@ function schemaOf(operation: AnyOperation): Schema {
 const beyondSchema: Record<string, Record<string, unknown>> = {
   validate_token: { token_id: 'mgtk_none' },
   simulate_change: { token_id: 'mgtk_none' },
+  revoke_tokens: { text: 'none' },
   report_leak: { token_id: 'mgtk_none' },
   restore_backup: { input_file: 'none.json' },
   add_config_server: { runs: { command: 'sample' } },

@@ -1,5 +1,6 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import Database from 'better-sqlite3'
 import type { Role } from '../../src/core/permissions.ts'
 import { rootApp } from '../../src/http/app.ts'
@@ -13,6 +14,9 @@ import { database } from '../support/databases.ts'
 import { type Instance, openInstance } from '../support/instance.ts'
 import { plantKey } from '../support/world.ts'
 
+/** What a person does with a form. */
+export type Person = (form: { message: string; requestedSchema: object }) => object | Promise<object>
+
 export interface McpServer {
   instance: Instance
   url: string
@@ -25,16 +29,19 @@ export interface McpServer {
     headers?: Record<string, string>,
     method?: string,
   ): Promise<Response>
-  /** An official client, connected. */
-  client(secret: string): Promise<Client>
+  /** An official client, connected; `answer` is the person behind it, who can be asked then. */
+  client(secret: string, answer?: Person): Promise<Client>
   /** Ends the MCP face alone, as the server does before it stops. */
   closeMcp(): Promise<void>
   close(): Promise<void>
 }
 
 /** MCP on a real port over a real store. */
-export async function startMcp(options: Partial<McpHttpOptions & McpOptions> = {}): Promise<McpServer> {
-  const instance = await openInstance(database('sqlite'))
+export async function startMcp(
+  options: Partial<McpHttpOptions & McpOptions> = {},
+  on = database('sqlite'),
+): Promise<McpServer> {
+  const instance = await openInstance(on)
   const log = makeLog('debug', { write: (line) => instance.log.push(line) })
   const face = makeFace({ core: instance.core, log })
   const offered = { toolsets: [], readOnly: false, version: '1.2.3', ...options }
@@ -65,8 +72,15 @@ export async function startMcp(options: Partial<McpHttpOptions & McpOptions> = {
       const body = typeof message === 'string' ? message : JSON.stringify(message)
       return fetch(url, { method, headers: { 'content-type': 'application/json', ...given }, body })
     },
-    async client(secret) {
-      const client = new Client({ name: 'test client', version: '9.9' })
+    async client(secret, answer) {
+      const capabilities = answer === undefined ? {} : { elicitation: {} }
+      const client = new Client({ name: 'test client', version: '9.9' }, { capabilities })
+      if (answer !== undefined) {
+        client.setRequestHandler(
+          ElicitRequestSchema,
+          async ({ params }) => (await answer(params as never)) as never,
+        )
+      }
       const requestInit = { headers: { authorization: `Bearer ${secret}` } }
       await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit }) as never)
       clients.push(client)
@@ -96,6 +110,13 @@ export function holdLock(instance: Instance): { release(): void } {
 
 export function rpcCall(id: number | string, name: string, args: object = {}) {
   return { jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args } }
+}
+
+/** Calls a tool in the two steps of those that destroy something. */
+export async function confirmed(client: Client, name: string, args: object) {
+  const shown = await client.callTool({ name, arguments: { ...args, dry_run: true } })
+  const { preview } = shown.structuredContent as { preview: { confirm: string } }
+  return client.callTool({ name, arguments: { ...args, confirm: preview.confirm } })
 }
 
 export const listCall = { jsonrpc: '2.0', id: 1, method: 'tools/list' }

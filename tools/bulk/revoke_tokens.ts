@@ -7,6 +7,7 @@ import { days, id } from '../../src/core/fields.ts'
 import { operation } from '../../src/core/operation.ts'
 import { unchosen } from '../../src/core/parse.ts'
 import { revokeTokens } from '../../src/core/revoke-all.ts'
+import { requireExisting } from '../../src/core/token-filter.ts'
 import { mostNamed, previewed, steps } from '../../src/core/two-steps.ts'
 import { daysAfter } from '../../src/domain/lifetime.ts'
 
@@ -65,6 +66,7 @@ export const revoke_tokens = operation({
 })
 
 async function matching(ctx: Context, asked: z.output<typeof input>): Promise<TokenRow[]> {
+  await requireExisting(ctx, asked)
   const { dry_run: _, confirm: __, unused_for_days: unused, ...filter } = asked
   const since = unused === undefined ? undefined : daysAfter(ctx.now, -unused)
   const live = ['active', 'disabled', 'expired'] as const

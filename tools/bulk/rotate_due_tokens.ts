@@ -9,6 +9,7 @@ import { days, id } from '../../src/core/fields.ts'
 import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
 import { graceSeconds, rotate } from '../../src/core/rotating.ts'
+import { requireExisting } from '../../src/core/token-filter.ts'
 import { previewed, steps } from '../../src/core/two-steps.ts'
 import { daysAfter } from '../../src/domain/lifetime.ts'
 
@@ -54,6 +55,7 @@ export const rotate_due_tokens = operation({
   touches: due,
   async run(ctx, asked) {
     refuseInline(ctx, asked)
+    await requireExisting(ctx, asked)
     const { token_prefix } = await ctx.settings()
     const rows = await due(ctx, asked)
     const all = await tokens.count(ctx.db, ctx.scope, filterOf(ctx, asked), ctx.now, true)

@@ -1,0 +1,139 @@
+import {
+  Client as ClientTwo,
+  StreamableHTTPClientTransport as HttpTwo,
+  type Transport as TransportTwo,
+} from '@modelcontextprotocol/client'
+import { StdioClientTransport as StdioTwo } from '@modelcontextprotocol/client/stdio'
+import { Client as ClientOne } from '@modelcontextprotocol/sdk/client/index.js'
+import { StdioClientTransport as StdioOne } from '@modelcontextprotocol/sdk/client/stdio.js'
+import { StreamableHTTPClientTransport as HttpOne } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import {
+  CreateMessageRequestSchema,
+  ElicitRequestSchema,
+  ListRootsRequestSchema,
+  ResourceUpdatedNotificationSchema,
+} from '@modelcontextprotocol/sdk/types.js'
+
+/** Where a server is: behind an address, or in a program. */
+export type Place =
+  | { url: string; secret: string }
+  | { command: string; args: string[]; env: Record<string, string> }
+
+export interface Result {
+  isError?: boolean | undefined
+  content: { type: string; text?: string }[]
+  structuredContent?: Record<string, unknown>
+  _meta?: Record<string, unknown>
+}
+
+export interface CallOptions {
+  onprogress?: (progress: { progress: number; total?: number | undefined }) => void
+  signal?: AbortSignal
+}
+
+/** What a test does with an official client, whichever it is. */
+export interface Speaker {
+  /** The revision both sides agreed on. */
+  revision: string | undefined
+  /** Lists the tools; from then on the client checks structured answers against their schemas. */
+  tools(): Promise<string[]>
+  call(name: string, args?: object, options?: CallOptions): Promise<Result>
+  prompt(name: string, args?: Record<string, string>): Promise<string>
+  read(uri: string): Promise<string | undefined>
+  /** Asks to be told of changes to a resource; answers how to stop. */
+  watch(uri: string, told: (uri: string) => void): Promise<() => Promise<void>>
+  close(): Promise<void>
+}
+
+const info = { name: 'speaker', version: '7' }
+const capabilities = { elicitation: { form: {} }, sampling: {}, roots: {} }
+
+/** How the person and the model behind the client answer. */
+const filled = {
+  action: 'accept' as const,
+  content: { username: 'ada', email: 'ada@example.test', name: 'Ada', ok: true },
+}
+const said = { role: 'assistant' as const, content: { type: 'text' as const, text: 'Paris' }, model: 'none' }
+const listed = { roots: [{ uri: 'file:///home/ada', name: 'home' }] }
+
+/** The official client of the first generation, connected. */
+export async function speakOne(place: Place): Promise<Speaker> {
+  const client = new ClientOne(info, { capabilities })
+  client.setRequestHandler(ElicitRequestSchema, async () => filled)
+  client.setRequestHandler(CreateMessageRequestSchema, async () => said)
+  client.setRequestHandler(ListRootsRequestSchema, async () => listed)
+  const transport =
+    'url' in place
+      ? new HttpOne(new URL(place.url), { requestInit: bearer(place.secret) })
+      : new StdioOne({ ...place, stderr: 'ignore' })
+  const agreed = listenFor(transport as ConnectTo)
+  await client.connect(transport as ConnectTo)
+  return {
+    revision: agreed(),
+    tools: async () => (await client.listTools()).tools.map(({ name }) => name),
+    call: async (name, args = {}, options = {}) =>
+      (await client.callTool({ name, arguments: { ...args } }, undefined, options as object)) as Result,
+    prompt: async (name, args = {}) => JSON.stringify(await client.getPrompt({ name, arguments: args })),
+    async read(uri) {
+      const [found] = (await client.readResource({ uri })).contents
+      return found !== undefined && 'text' in found ? found.text : undefined
+    },
+    async watch(uri, told) {
+      client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => told(params.uri))
+      await client.subscribeResource({ uri })
+      return async () => void (await client.unsubscribeResource({ uri }))
+    },
+    close: () => client.close(),
+  }
+}
+
+type ConnectTo = Parameters<ClientOne['connect']>[0]
+
+/** The first client tells the revision to its transport alone. */
+function listenFor(transport: ConnectTo): () => string | undefined {
+  let revision: string | undefined
+  const own = transport.setProtocolVersion?.bind(transport)
+  transport.setProtocolVersion = (version) => {
+    revision = version
+    own?.(version)
+  }
+  return () => revision
+}
+
+/** The official client of the second generation, connected in the era it is told, or in the one it finds out. */
+export async function speakTwo(place: Place, mode: 'legacy' | 'auto'): Promise<Speaker> {
+  const client = new ClientTwo(info, { capabilities, versionNegotiation: { mode } })
+  client.setRequestHandler('elicitation/create', async () => filled)
+  client.setRequestHandler('sampling/createMessage', async () => said)
+  client.setRequestHandler('roots/list', async () => listed)
+  const transport: TransportTwo =
+    'url' in place
+      ? new HttpTwo(new URL(place.url), { requestInit: bearer(place.secret) })
+      : new StdioTwo({ ...place, stderr: 'ignore' })
+  await client.connect(transport)
+  return {
+    revision: client.getNegotiatedProtocolVersion(),
+    tools: async () => (await client.listTools()).tools.map(({ name }) => name),
+    call: async (name, args = {}, options = {}) =>
+      (await client.callTool({ name, arguments: { ...args } }, options as object)) as Result,
+    prompt: async (name, args = {}) => JSON.stringify(await client.getPrompt({ name, arguments: args })),
+    async read(uri) {
+      const [found] = (await client.readResource({ uri })).contents
+      return found !== undefined && 'text' in found ? found.text : undefined
+    },
+    async watch(uri, told) {
+      client.setNotificationHandler('notifications/resources/updated', ({ params }) => told(params.uri))
+      if (client.getProtocolEra() === 'modern') {
+        const subscription = await client.listen({ resourceSubscriptions: [uri] })
+        return () => subscription.close()
+      }
+      await client.subscribeResource({ uri })
+      return async () => void (await client.unsubscribeResource({ uri }))
+    },
+    close: () => client.close(),
+  }
+}
+
+function bearer(secret: string) {
+  return { headers: { authorization: `Bearer ${secret}` } }
+}

@@ -18,8 +18,8 @@ const patience = 10_000
 
 /** The answer to one POST: a JSON body, or a stream from the first message that comes before the answer. */
 export interface Exchange extends Pick<Stream, 'send'> {
-  /** The last message, which ends it. */
-  answer(message: object): void
+  /** The last message, which ends it; `status` for one that comes alone. */
+  answer(message: object, status?: number): void
 }
 
 const streamHeaders = {
@@ -50,9 +50,9 @@ export function openExchange(
       stream ??= openStream(response, headers)
       return stream.send(message)
     },
-    answer(message) {
+    answer(message, status = 200) {
       if (!isOpen()) return
-      if (stream === undefined) return answerWith(request, response, 200, message, headers)
+      if (stream === undefined) return answerWith(request, response, status, message, headers)
       stream.send(message)
       stream.end()
     },

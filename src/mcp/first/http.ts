@@ -3,16 +3,16 @@ import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js'
 import { type Actor, actorId } from '../../core/actor.ts'
 import type { Caller } from '../../core/context.ts'
 import { AppError } from '../../core/errors.ts'
-import { answerWith, type Exchange, openExchange, openStream } from '../../http/exchange.ts'
+import { answerWith, openStream } from '../../http/exchange.ts'
 import { isRequest } from '../../http/messages.ts'
 import { rpc, rpcError } from '../../http/rpc.ts'
 import { type Held, makeSessions } from '../../http/sessions.ts'
 import type { HttpFace } from '../../http/types.ts'
+import { exchangeOf } from '../answering.ts'
 import type { Surface } from '../surface.ts'
 import type { Delivery, EraRoutes, Visit } from '../visit.ts'
 import { drained, makeWire, type Wire } from '../wire.ts'
 import { type Channel, makeChannel } from './channel.ts'
-import { refusingPredecessor } from './predecessor.ts'
 import { type Extra, makeFirst } from './server.ts'
 
 export interface FirstOptions {
@@ -177,16 +177,6 @@ export function firstRoutes(face: HttpFace, surface: Surface, options: FirstOpti
       await Promise.all([sessions.close(), ...[...lone].map((wire) => wire.close())])
     },
   }
-}
-
-/** A predecessor's refusal is a status, which a stream could not carry any more. */
-function exchangeOf({ request, response, caller }: Delivery, sessionId: string | undefined): Exchange {
-  const { actor } = caller
-  const isPredecessor = 'predecessor' in actor && actor.predecessor
-  const streams = !isPredecessor && request.headers.accept?.includes('text/event-stream') === true
-  const headers: Record<string, string> = sessionId === undefined ? {} : { 'mcp-session-id': sessionId }
-  const exchange = openExchange(request, response, { streams, headers })
-  return isPredecessor ? refusingPredecessor(exchange, request, response) : exchange
 }
 
 /** Each request of a session brings its own caller; none is kept between them (security R12, R17). */

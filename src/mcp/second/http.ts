@@ -1,7 +1,6 @@
 import {
   createMcpHandler,
   type McpHttpHandler,
-  type ServerContext,
   type ServerEvent,
   type ServerEventBus,
 } from '@modelcontextprotocol/server'
@@ -12,8 +11,10 @@ import { isRequest, objectIn, type RpcRequest } from '../../http/messages.ts'
 import type { HttpFace } from '../../http/types.ts'
 import type { Surface } from '../surface.ts'
 import type { Delivery, EraRoutes } from '../visit.ts'
+import { authInfo, callerIn } from './caller.ts'
 import { passOn } from './pass-on.ts'
 import { makeSecond } from './server.ts'
+import { isPlain, serveStraight } from './straight.ts'
 
 /** Most open subscriptions of one credential (security R26). */
 const mostStreams = 10
@@ -26,9 +27,8 @@ export function secondRoutes({ core, log }: HttpFace, surface: Surface): EraRout
   const binding = { callerOf: callerIn, clock: core.clock }
   const onerror = (error: Error) => log.debug({ error }, 'mcp request refused')
   const factory = () => makeSecond(surface, binding)
-  const handler = createMcpHandler(factory, { legacy: 'reject', onerror })
   // Without methods of ours the SDK says by its status which of the others it does not know.
-  const bare = createMcpHandler(() => makeSecond({ ...surface, methods: new Map() }, binding), {
+  const entry = createMcpHandler(() => makeSecond({ ...surface, methods: new Map() }, binding), {
     legacy: 'reject',
     onerror,
   })
@@ -38,10 +38,11 @@ export function secondRoutes({ core, log }: HttpFace, surface: Surface): EraRout
   async function post(delivery: Delivery): Promise<void> {
     const { message } = delivery
     const asked = isRequest(message) && message.method === 'subscriptions/listen'
-    const ours = 'method' in message && surface.methods.has(message.method)
     const done = asked
       ? listen(delivery, message)
-      : passOn(ours ? handler : bare, delivery, authInfo(delivery.caller))
+      : isPlain(surface, delivery)
+        ? serveStraight(surface, binding, delivery)
+        : passOn(entry, delivery, authInfo(delivery.caller))
     running.add(done)
     await done.finally(() => running.delete(done))
   }
@@ -69,7 +70,7 @@ export function secondRoutes({ core, log }: HttpFace, surface: Surface): EraRout
       await Promise.all([...listening.keys()].map((own) => own.close()))
       const late = new Promise((resolve) => setTimeout(resolve, patience).unref())
       await Promise.race([Promise.allSettled(running), late])
-      await Promise.all([handler.close(), bare.close()])
+      await entry.close()
     },
   }
 }
@@ -98,14 +99,6 @@ function busOf(surface: Surface, caller: Caller, uris: ReadonlySet<string>): Ser
       )
     },
   }
-}
-
-function authInfo(caller: Caller) {
-  return { token: '', clientId: '', scopes: [], extra: { caller } }
-}
-
-function callerIn({ http }: ServerContext): Caller {
-  return http?.authInfo?.extra?.['caller'] as Caller
 }
 
 function principalOf(actor: Actor): string {

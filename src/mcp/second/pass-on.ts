@@ -14,7 +14,7 @@ export async function passOn(
   authInfo: AuthInfo,
 ): Promise<void> {
   const gone = new AbortController()
-  response.once('close', () => gone.abort())
+  response.once('close', () => response.writableEnded || gone.abort())
   const asked = new Request('http://localhost/mcp', {
     method: 'POST',
     headers: headersOf(request),

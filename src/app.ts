@@ -3,6 +3,7 @@ import { openStore } from '../db/open.ts'
 import { operations } from '../tools/index.ts'
 import { bootstrapAdmin } from './core/bootstrap.ts'
 import { makeCounting } from './core/counting.ts'
+import { disableDormant } from './core/dormant.ts'
 import { makeEntries } from './core/entries.ts'
 import type { Core } from './core/invoke.ts'
 import { loadMaster } from './core/master-key.ts'
@@ -98,4 +99,5 @@ async function maintain(core: Core, onError: (error: unknown) => void): Promise<
   await core.uses.flush()
   await core.tallies.flush()
   await sweep(core).catch(onError)
+  await disableDormant(core).catch(onError)
 }

@@ -58,6 +58,7 @@ const matrix: Record<string, Row> = {
   rotate_due_tokens: tokenChange,
   report_leak: row({ ...tokenChange, access: 'self' }),
   check_secrets: ownReads,
+  lint_tokens: ownReads,
   add_groups: tokenChange,
   remove_groups: tokenChange,
   list_groups: readers,

@@ -1,4 +1,5 @@
 import type { AnyOperation } from '../src/core/operation.ts'
+import { lint_tokens } from './access/lint_tokens.ts'
 import { simulate_change } from './access/simulate_change.ts'
 import { list_audit_events } from './audit/list_audit_events.ts'
 import { verify_audit } from './audit/verify_audit.ts'
@@ -102,6 +103,7 @@ const tokens = {
 }
 
 const access = {
+  lint_tokens,
   simulate_change,
 }
 
@@ -222,7 +224,7 @@ export const toolsets: Record<string, Toolset> = {
     operations: Object.values(tokens),
   },
   access: {
-    about: 'What a change to a token, a group or a server would do to access, before it is made.',
+    about: 'What a change would do to access before it is made, and what is wrong with tokens as they are.',
     default: false,
     operations: Object.values(access),
   },

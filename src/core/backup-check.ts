@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
+import type { z } from 'zod'
 import {
   type Backup,
   backupForm,
@@ -10,6 +11,7 @@ import {
 } from '../domain/backup.ts'
 import { type BackupTable, backupTableNames, columnsOf, formOf } from '../domain/backup-tables.ts'
 import { guardrailPolicy } from '../domain/guardrail-policy.ts'
+import { projectPolicySchema } from '../domain/settings.ts'
 import type { Context } from './context.ts'
 import { AppError } from './errors.ts'
 
@@ -89,17 +91,22 @@ async function checkRows({ tables }: Backup): Promise<void> {
       if (problem !== undefined) throw noBackup(`It holds what this version cannot store: ${problem}.`)
     })
   }
+  const policies = tables.projects.columns.indexOf('policy')
+  await each(tables.projects.rows, (row) => {
+    if (row[policies] === null || fits(projectPolicySchema, String(row[policies]))) return
+    throw noBackup('A project in it has a policy that this version does not know.')
+  })
   const { columns, rows } = tables.servers
   const sides = ['input_guardrails', 'output_guardrails'].map((name) => columns.indexOf(name))
   await each(rows, (row) => {
-    if (sides.every((at) => isPolicy(String(row[at])))) return
+    if (sides.every((at) => fits(guardrailPolicy, String(row[at])))) return
     throw noBackup('A server in it has a guardrail policy that this version does not know.')
   })
 }
 
-function isPolicy(text: string): boolean {
+function fits(schema: z.ZodType, text: string): boolean {
   try {
-    return guardrailPolicy.safeParse(JSON.parse(text)).success
+    return schema.safeParse(JSON.parse(text)).success
   } catch {
     return false
   }

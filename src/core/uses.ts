@@ -22,6 +22,8 @@ export interface Uses {
   settled(): Promise<void>
   /** Stores everything noted so far. */
   flush(): Promise<void>
+  /** The tokens with uses that are not stored yet. */
+  unstored(): Set<string>
 }
 
 const mostPending = 100_000
@@ -40,9 +42,12 @@ export function makeUses(
   let pending = new Map<string, Pending>()
   /** Secrets whose first use is on its way to the store. */
   const firsts = new Set<string>()
+  /** What is on its way to the store. */
+  const leaving = new Set<Pending>()
   let writing: Promise<void> = Promise.resolve()
 
   function write(batch: Pending[]): Promise<void> {
+    for (const use of batch) leaving.add(use)
     writing = writing.then(async () => {
       for (let at = 0; at < batch.length; at += perTransaction) {
         await storeUses(batch.slice(at, at + perTransaction))
@@ -63,6 +68,8 @@ export function makeUses(
     } catch (error) {
       onError(error)
       for (const use of some) add(use)
+    } finally {
+      for (const use of some) leaving.delete(use)
     }
   }
 
@@ -113,6 +120,7 @@ export function makeUses(
     },
     settled: () => Promise.race([writing, sleep(settlePatience, undefined, { ref: false })]),
     flush,
+    unstored: () => new Set([...pending.values(), ...leaving].map(({ id }) => id)),
   }
 }
 

@@ -28,6 +28,7 @@ export interface PolicyFacts {
   last_used_at: string | null
   enabled_at: string | null
   rotated_at: string | null
+  not_before: string | null
 }
 
 export const policyRules = [
@@ -65,9 +66,9 @@ export function violationsOf(token: PolicyFacts, policy: Policy, now: string): V
   return found
 }
 
-/** When a token last showed that somebody needs it: its last use, or that it was made, renewed or switched on. */
+/** When a token last showed that somebody needs it: its last use, or that it was made, renewed, switched on or began to be valid. */
 export function wokenAt({ created_at, ...token }: PolicyFacts): string {
-  return [token.last_used_at, token.enabled_at, token.rotated_at].reduce<string>(
+  return [token.last_used_at, token.enabled_at, token.rotated_at, token.not_before].reduce<string>(
     (latest, at) => (at !== null && at > latest ? at : latest),
     created_at,
   )

@@ -66,6 +66,8 @@ export const stories: Record<string, Told[]> = {
     v1('explain_access', { token_id: ':token', server: 'weather', tool: 'read_all', ip: '127.0.0.1' }),
     v1('explain_access', { token_id: ':token', server: 'weather', tool: 'write' }),
     v1('explain_access', { token_id: ':token', server: 'nowhere' }),
+    v1('lint_tokens', {}),
+    v1('lint_tokens', { rule: 'rotation_due', project_id: ':project' }),
     v1('simulate_change', { token_id: ':token', change: 'revoke' }),
     v1('simulate_change', { token_id: ':token', change: 'update', access: { servers: [] } }),
     v1('simulate_change', { token_id: ':token', change: 'update', access: { servers: ['mgsr_none'] } }),

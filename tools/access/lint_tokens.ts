@@ -59,7 +59,9 @@ export const lint_tokens = operation({
     let place = placeOf(input.cursor)
     let looked_at = 0
     while (looked_at < mostLookedAt) {
-      const rows = await lint.page(ctx.db, ctx.scope, input, place.id, atOnce)
+      // The last of the rows before is read again.
+      const most = Math.min(atOnce, mostLookedAt - looked_at + 1)
+      const rows = await lint.page(ctx.db, ctx.scope, input, place.id, most)
       for (const one of await linted(ctx, rows)) {
         for (const { rule, detail } of wanted(one, input, place)) {
           findings.push(await shown(ctx, one, rule, detail))
@@ -71,7 +73,7 @@ export const lint_tokens = operation({
       }
       looked_at += rows.filter(({ id }) => id !== place.id).length
       const last = rows.at(-1)?.id
-      if (rows.length < atOnce || last === undefined)
+      if (rows.length < most || last === undefined)
         return { findings, looked_at, complete: true, next_cursor: null }
       place = { id: last, told: lintRules.length }
     }

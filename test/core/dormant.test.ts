@@ -39,6 +39,7 @@ describe.each(databases)('dormant tokens on $name', (database) => {
     const userKey = await plantKey(instance, 'user_key', {
       owner_id: owned.user_id,
       project_id: owned.project_id,
+      created_at: new Date(instance.clock.now).toISOString(),
     })
     await setPolicy(instance, { dormant_days: 30 })
     instance.clock.pass(30 * day)

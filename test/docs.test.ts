@@ -23,6 +23,7 @@ const pages: Page[] = [
   { name: 'leaks', prepare: withCommand },
   { name: 'mctx' },
   { name: 'metorial' },
+  { name: 'policies', prepare: withCommand },
   { name: 'standard' },
 ]
 

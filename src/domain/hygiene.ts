@@ -100,7 +100,7 @@ function hygieneOf(token: LintFacts, now: string): Finding[] {
   const woken = wokenAt(token)
   const habits: [boolean, LintRule, string][] = [
     [
-      leaked_at !== null && (rotated_at === null || rotated_at <= leaked_at),
+      leaked_at !== null && (rotated_at === null || rotated_at < leaked_at),
       'leaked',
       `A leak of the secret was reported on ${leaked_at}, and it still works.`,
     ],

@@ -12,6 +12,8 @@ const harmless = new Set([
   'list_magic_tokens project_id',
   'list_magic_tokens owner_id',
   'list_servers group_id',
+  'lint_tokens project_id',
+  'lint_tokens owner_id',
   'list_projects user_id',
   'list_users project_id',
   'remove_groups group_ids',

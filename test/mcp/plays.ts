@@ -73,6 +73,7 @@ export async function plantPlays(instance: Instance): Promise<Plays> {
     list_servers: { ...page, group_id: shared },
     list_audit_events: { target_id: main, action: 'create_token', outcome: 'ok', limit: 1 },
     report_leak: { token_id: await token(), action: 'rotate', where: 'a page', delivery: 'inline' },
+    lint_tokens: { limit: 1, severity: 'medium', rule: 'all_servers' },
     simulate_change: { token_id: main, change: 'update', access: { servers: [] } },
     revoke_tokens: { text: 'swept', group_id: shared, owner_id: user_id, project_id, server_id: weather.id },
     rotate_due_tokens: { older_than_days: 1_000, delivery: 'link' },

@@ -1,6 +1,7 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { expect } from 'vitest'
 import { errorCodes } from '../../src/core/errors.ts'
+import { lintRules } from '../../src/domain/hygiene.ts'
 import { defaultSettings } from '../../src/domain/settings.ts'
 import { makeTable, type Tool } from '../../src/mcp/table.ts'
 import { chosen } from '../../src/mcp/toolsets.ts'
@@ -38,6 +39,7 @@ const known = new Set([
   ...[...tools.keys()].flatMap((name) => Object.keys(parametersOf(name))),
   ...errorCodes,
   ...Object.keys(defaultSettings),
+  ...lintRules,
   'next_cursor',
   // Of the permission user_keys:write.
   'user_keys',

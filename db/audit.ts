@@ -31,6 +31,20 @@ export async function head(db: Db): Promise<Head> {
   return found
 }
 
+/** What a row of the trail says of what it was done to. */
+export type Deed = Pick<AuditRow, 'seq' | 'action' | 'target_id' | 'outcome'>
+
+/** The oldest rows above `seq`, at most `limit`. */
+export function deedsAfter(db: Db, seq: number, limit: number): Promise<Deed[]> {
+  return db
+    .selectFrom('audit')
+    .select(['seq', 'action', 'target_id', 'outcome'])
+    .where('seq', '>', seq)
+    .orderBy('seq')
+    .limit(limit)
+    .execute()
+}
+
 /** True if the trail has a row of this number with this link of the chain. */
 export async function holds(db: Db, { seq, row_hmac }: Pick<Head, 'seq' | 'row_hmac'>): Promise<boolean> {
   const row = await db.selectFrom('audit').select('row_hmac').where('seq', '=', seq).executeTakeFirst()

@@ -2,6 +2,7 @@ import { prepareLookups } from '../db/lookup.ts'
 import { openStore } from '../db/open.ts'
 import { operations } from '../tools/index.ts'
 import { bootstrapAdmin } from './core/bootstrap.ts'
+import { makeChanges } from './core/changes.ts'
 import { makeCounting } from './core/counting.ts'
 import { disableDormant } from './core/dormant.ts'
 import { makeEntries } from './core/entries.ts'
@@ -68,6 +69,7 @@ export async function openApp(instance: Instance): Promise<App> {
       entries: makeEntries(store, lookups, keys),
       lookups,
       stillGood: makeStillGood(store, clock),
+      changes: makeChanges(store, (error) => log.warn({ error }, 'changes could not be read')),
       verifier: makeVerifier(lookups, keys.pepper, uses, makeCounting(store, lookups), clock),
       host: {
         dataDir,
@@ -84,6 +86,7 @@ export async function openApp(instance: Instance): Promise<App> {
       adminKeyFile,
       async close() {
         clearInterval(maintenance)
+        await core.changes.close()
         await uses.flush()
         await tallies.flush()
         await store.close()

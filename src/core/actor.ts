@@ -20,6 +20,8 @@ export interface LocalActor {
 export interface ManagementActor extends Holder {
   kind: 'management'
   role: Role
+  /** The generation of the secret the caller came in with; absent = the first. */
+  key_generation?: number
 }
 
 export interface TokenActor extends Holder {

@@ -54,13 +54,15 @@ export function toPredecessor(actor: Actor, error: AppError): AppError {
 
 function actorOf({ token, predecessor, candidate }: Verified): Actor {
   if (token === undefined || candidate === undefined) return { kind: 'nobody' }
-  const { id, kind, role, project_id, expires_at } = token
+  const { id, kind, role, project_id, expires_at, generation } = token
   const name = token.name ?? ''
   const { allowed_ips } = candidate
   if (kind !== 'management') {
-    const { owner_id, generation } = token
+    const { owner_id } = token
     return { kind, id, name, project_id, allowed_ips, expires_at, owner_id, generation, predecessor }
   }
   // The schema binds a role to the kind; without one it is nobody.
-  return role === null ? { kind: 'nobody' } : { kind, role, id, name, project_id, allowed_ips, expires_at }
+  return role === null
+    ? { kind: 'nobody' }
+    : { kind, role, id, name, project_id, allowed_ips, expires_at, key_generation: generation }
 }

@@ -11,6 +11,7 @@ import { type Actor, may, scopeOf } from './actor.ts'
 import { auditRow, type Trail } from './audit-row.ts'
 import { toPredecessor, unauthenticated } from './authenticate.ts'
 import { carefully } from './carefully.ts'
+import type { Changes } from './changes.ts'
 import type { Caller, Context, Event, Host } from './context.ts'
 import { dialectShapes } from './dialect-shapes.ts'
 import type { Entries } from './entries.ts'
@@ -38,6 +39,7 @@ export interface Core {
   lookups: Lookups
   entries: Entries
   stillGood: StillGood
+  changes: Changes
   uses: Uses
   tallies: Tallies
   signIns: SignInLimits

@@ -33,7 +33,12 @@ export function cut<Row>(
   const shown = rows.slice(0, limit)
   const last = shown.at(-1)
   const more = rows.length > limit && last !== undefined
-  return { rows: shown, next_cursor: more ? Buffer.from(key(last)).toString('base64url') : null }
+  return { rows: shown, next_cursor: more ? cursorBehind(key(last)) : null }
+}
+
+/** The cursor of the page that starts behind this key in the order asked, whether a row has the key or not. */
+export function cursorBehind(key: string): string {
+  return Buffer.from(key).toString('base64url')
 }
 
 /** All of a complete list. */

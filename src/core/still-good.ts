@@ -1,6 +1,7 @@
 import { type FoundToken, findTokens, reaching } from '../../db/lookup.ts'
 import type { Store } from '../../db/open.ts'
 import { judge } from '../domain/verdict.ts'
+import type { Caller } from './context.ts'
 import { candidateOf } from './verify.ts'
 
 /** A secret as it was presented once, and what it opened. */
@@ -60,6 +61,17 @@ export function makeStillGood(store: Store, clock: () => number): StillGood {
 function isCurrent(row: FoundToken, { generation, predecessor }: Presented, now: string): boolean {
   const behind = row.generation - generation + (predecessor ? 1 : 0)
   return behind === 0 || (behind === 1 && row.previous_until !== null && now < row.previous_until)
+}
+
+/** What a caller was let in with; undefined = nothing that could have ended since. */
+export function presentedBy({ actor, ip }: Pick<Caller, 'actor' | 'ip'>): Presented | undefined {
+  if (!('id' in actor) || actor.kind === 'local' || actor.kind === 'user' || actor.kind === 'reporter')
+    return undefined
+  const secret =
+    actor.kind === 'management'
+      ? { generation: actor.key_generation ?? 1, predecessor: false }
+      : { generation: actor.generation, predecessor: actor.predecessor }
+  return { token_id: actor.id, server: null, ip, ...secret }
 }
 
 function distinct<T>(values: readonly T[]): T[] {

@@ -22,8 +22,9 @@ function refusing(exchange: Exchange, request: IncomingMessage, response: Server
   return {
     ...exchange,
     answer(message, status) {
-      const result = objectIn(message as Record<string, unknown>, 'result')
-      if (objectIn(result, '_meta')[codeMember] !== 'unauthenticated') return exchange.answer(message, status)
+      const told = message as Record<string, unknown>
+      const facts = [objectIn(objectIn(told, 'result'), '_meta'), objectIn(objectIn(told, 'error'), 'data')]
+      if (!facts.some((one) => one[codeMember] === 'unauthenticated')) return exchange.answer(message, status)
       const { status: refused, body, headers } = rpcRefusal(unauthenticated('invalid_token'), '', true)
       answerWith(request, response, refused, body, headers)
     },

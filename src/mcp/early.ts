@@ -36,12 +36,12 @@ export function makeEarly(options: McpOptions, open: () => Promise<Surface>): Su
     methods,
     stateKey: async () => (await opened()).stateKey(),
     watchable: async (caller, uris) => (await opened()).watchable?.(caller, uris) ?? [],
-    watch(caller, wants, tell) {
+    watch(caller, wants, tell, any) {
       let stop: (() => void) | undefined
       let over = false
       // To listen is no reason to open: nothing is subscribed to before.
       const attach = (surface: Surface) => {
-        if (!over) stop = surface.watch?.(caller, wants, tell)
+        if (!over) stop = surface.watch?.(caller, wants, tell, any)
       }
       if (opening === undefined) waiting.push(attach)
       else void opening.then(attach, () => undefined)

@@ -62,9 +62,14 @@ export interface Surface {
   methods: ReadonlyMap<string, Method>
   /**
    * Tells of changes to resources, for as long as the caller may see them; answers how to stop. `wants` = whether the
-   * client asked to be told of that address.
+   * client asked to be told of that address, `any` = whether of any; absent = it did.
    */
-  watch?(caller: () => Caller, wants: (uri: string) => boolean, tell: (uri: string) => void): () => void
+  watch?(
+    caller: () => Caller,
+    wants: (uri: string) => boolean,
+    tell: (uri: string) => void,
+    any?: () => boolean,
+  ): () => void
   /** The addresses among these that the caller may be told the changes of. */
   watchable?(caller: Caller, uris: readonly string[]): Promise<string[]>
 }

@@ -84,6 +84,7 @@ export function firstRoutes(face: HttpFace, surface: Surface, options: FirstOpti
       () => session.caller,
       (uri) => subscriptions.has(uri),
       (uri) => void channel.standing?.send(updated(uri)),
+      () => subscriptions.size > 0,
     )
     return session
   }

@@ -21,6 +21,7 @@ export async function openFirst(surface: Surface, callerOf: () => Caller, send: 
     callerOf,
     (uri) => subscriptions.has(uri),
     (uri) => void server.sendResourceUpdated({ uri }).catch(() => undefined),
+    () => subscriptions.size > 0,
   )
   return {
     wire,

@@ -1,6 +1,7 @@
-import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server'
+import type { JSONRPCMessage, Server, Transport } from '@modelcontextprotocol/server'
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
 import type { Caller } from '../../core/context.ts'
+import type { RpcMessage } from '../../http/messages.ts'
 import type { Conversation, Send } from '../line.ts'
 import type { Surface } from '../surface.ts'
 import { makeWire } from '../wire.ts'
@@ -18,22 +19,33 @@ export async function openSecond(
     close: async () => line.onclose?.(),
   }
   const wire = makeWire(line as Parameters<typeof makeWire>[0])
+  let server: Server | undefined
   let unwatch: (() => void) | undefined
   const factory = () => {
-    const server = makeSecond(surface, { callerOf, clock: Date.now })
-    unwatch?.()
-    // The SDK passes on to each subscription what it asked for and drops the rest.
-    unwatch = surface.watch?.(
-      callerOf,
-      () => true,
-      (uri) => void server.sendResourceUpdated({ uri }).catch(() => undefined),
-    )
+    server = makeSecond(surface, { callerOf, clock: Date.now })
     return server
   }
+  const pass = (message: RpcMessage) => line.onmessage?.(message as JSONRPCMessage)
+
+  /** Changes are followed once a client asks for them, from before it is told so. */
+  async function listen(message: RpcMessage): Promise<void> {
+    // The SDK passes on to each subscription what it asked for and drops the rest.
+    unwatch ??= surface.watch?.(
+      callerOf,
+      () => true,
+      (uri) => void server?.sendResourceUpdated({ uri }).catch(() => undefined),
+    )
+    await surface.watchable?.(callerOf(), [])
+    pass(message)
+  }
+
   const served = serveStdio(factory, { transport: wire as Transport, legacy: 'reject' })
   return {
     wire,
-    receive: (message) => line.onmessage?.(message as JSONRPCMessage),
+    receive(message) {
+      if ('method' in message && message.method === 'subscriptions/listen') void listen(message)
+      else pass(message)
+    },
     async close() {
       unwatch?.()
       await served.close()

@@ -38,7 +38,12 @@ describe('MCP over HTTP', () => {
   it('an official client initializes, lists and calls, and finds answers that conform to their schemas', async () => {
     const client = await server.client(await server.key('operator'))
     expect(client.getServerVersion()).toMatchObject({ name: 'tokenwright', version: '1.2.3' })
-    expect(client.getServerCapabilities()).toEqual({ tools: { listChanged: false } })
+    expect(client.getServerCapabilities()).toEqual({
+      tools: { listChanged: false },
+      resources: { subscribe: true, listChanged: false },
+      prompts: { listChanged: false },
+      completions: {},
+    })
     // The client validates structuredContent against the schemas it has listed.
     expect((await client.listTools()).tools).toHaveLength(15)
     const made = await client.callTool({
@@ -108,7 +113,7 @@ describe('MCP over HTTP', () => {
       id: 5,
       error: { code: -32602, message: 'The parameters of this method are not valid.' },
     })
-    expect(await ask({ method: 'resources/list' })).toMatchObject({ error: { code: -32601 } })
+    expect(await ask({ method: 'tasks/list' })).toMatchObject({ error: { code: -32601 } })
     expect(await ask({ method: 'ping' })).toMatchObject({ result: {} })
   })
 

@@ -2,6 +2,7 @@ import { type Actor, may } from '../core/actor.ts'
 import type { Core } from '../core/invoke.ts'
 import { cursorBehind } from '../core/paging.ts'
 import { idPrefixes, isId } from '../domain/id.ts'
+import { textProblem } from '../domain/text.ts'
 import { isObject } from '../http/messages.ts'
 import { rpc } from '../http/rpc.ts'
 import { isOffered } from './prompts/answer.ts'
@@ -68,7 +69,7 @@ async function completed(
   wanted: Wanted | undefined,
   value: string,
 ): Promise<Completion> {
-  if (wanted === undefined || value.length > 200) return nothing
+  if (wanted === undefined || value.length > 200 || textProblem(value, 'line') !== undefined) return nothing
   const { source, idsOnly } = wanted
   if (!may(actor, source.operation.permission)) return idsOnly ? itself(actor, source, value) : nothing
   if (value.startsWith(`${idPrefixes[source.kind]}_`)) return byId(run, source, value)

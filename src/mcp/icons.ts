@@ -4,6 +4,8 @@ import type { Icon } from './surface.ts'
 const drawings: Record<string, string> = {
   tokens: '<circle cx="8" cy="15" r="4.5"/><path d="m11.5 11.5 8-8M16 7l3 3M13 10l2 2"/>',
   access: '<path d="M12 3l8 3v5c0 5-3.5 8.5-8 10-4.5-1.5-8-5-8-10V6zM8.5 12l2.5 2.5 4.5-5"/>',
+  leaks: '<path d="M12 3c4 5 6 7.5 6 11a6 6 0 01-12 0c0-3.5 2-6 6-11zM12 11v3M12 17h.01"/>',
+  bulk: '<path d="M3 6l2 2 3-4M3 13l2 2 3-4M3 20l2 2 3-4M12 6h9M12 13h9M12 20h9"/>',
   groups: '<path d="M12 3l9 4.5-9 4.5-9-4.5zM3 12l9 4.5 9-4.5M3 16.5 12 21l9-4.5"/>',
   servers:
     '<rect x="3" y="4" width="18" height="7" rx="2"/><rect x="3" y="13" width="18" height="7" rx="2"/><path d="M7 7.5h.01M7 16.5h.01"/>',

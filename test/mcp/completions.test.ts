@@ -19,7 +19,7 @@ async function complete(
 describe.each(databases)('completions on $name', (on) => {
   let server: McpServer
   beforeEach(async () => {
-    server = await startMcp({ on })
+    server = await startMcp({}, on)
   })
   afterEach(() => server.close())
 

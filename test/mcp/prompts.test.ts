@@ -39,7 +39,7 @@ async function write(client: Client, name: string, args: Record<string, string>)
 describe.each(databases)('prompts on $name', (on) => {
   let server: McpServer
   const start = async (options = {}) => {
-    server = await startMcp({ on, ...options })
+    server = await startMcp(options, on)
   }
   beforeEach(() => start())
   afterEach(() => server.close())

@@ -35,7 +35,7 @@ async function all(client: Client) {
 describe.each(databases)('resources on $name', (on) => {
   let server: McpServer
   beforeEach(async () => {
-    server = await startMcp({ on })
+    server = await startMcp({}, on)
   })
   afterEach(() => server.close())
 

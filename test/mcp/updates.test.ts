@@ -30,7 +30,7 @@ describe.each(databases)('updates of resources on $name', (on) => {
   /** Another node on the same store. */
   let node: Instance
   beforeEach(async () => {
-    server = await startMcp({ on })
+    server = await startMcp({}, on)
     node = await openInstance(on, server.instance.place)
   })
   afterEach(async () => {

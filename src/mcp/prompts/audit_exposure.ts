@@ -52,7 +52,10 @@ export const audit_exposure: Prompt = {
         offers('set_token_enabled')
           ? 'set_token_enabled with enabled false for what seems abandoned: it can be lifted if somebody misses it within a week.'
           : undefined,
-        offers('rotate_token')
+        offers('report_leak')
+          ? 'report_leak if a secret was seen where it should not be: it does what the policy says, and comes before everything else.'
+          : undefined,
+        offers('rotate_token') && !offers('report_leak')
           ? 'rotate_token with grace_seconds 0 if a secret was seen where it should not be; that comes before everything else.'
           : undefined,
       ],

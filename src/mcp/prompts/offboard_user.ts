@@ -44,12 +44,15 @@ export const offboard_user: Prompt = {
           : 'set_token_enabled with enabled false for each "pause now" token: it is refused from the next request on, and it can be lifted.',
         'For each "replace first" token: create_token with the same reach, a name that says the service and another owner_id; pass the one-time link on to that owner.',
         'Wait until last_used_at of the old token stands still, then set_token_enabled with enabled false.',
-        'revoke_token for each token, one by one, once the person has said yes to the list. Revoking is final: nothing brings a token back.',
+        offers('revoke_tokens')
+          ? `revoke_tokens with owner_id ${owner} and dry_run true, show its summary, and after a yes the same call with its confirm instead of dry_run: all or none.`
+          : 'revoke_token for each token, one by one: with dry_run true first, show its summary, and after a yes again with its confirm.',
+        'Revoking is final: nothing brings a token back. Another summary than the one that was agreed to needs another yes.',
         offers('revoke_user_keys')
-          ? 'revoke_user_keys for the keys the user made for configurations.'
+          ? 'revoke_user_keys for the keys the user has for configurations, with dry_run and confirm as before.'
           : 'Keys the user made for configurations are ended by an admin (revoke_user_keys).',
         offers('delete_user')
-          ? 'delete_user with the user_id, only if the person asked for it; it revokes what is left and ends memberships with force true.'
+          ? 'delete_user with the user_id, only if the person asked for it, with dry_run and confirm as before; it revokes what is left and ends memberships with force true.'
           : 'Deleting the user is for an admin (delete_user in the users toolset); the tokens are ended without it.',
       ],
       after: [
@@ -62,7 +65,7 @@ export const offboard_user: Prompt = {
       ],
       stop: [
         'if more than one user fits, or the user found is the one you are working for.',
-        'before the first revoke_token, and again if the list has more than 20 tokens.',
+        'if a budget for what destroys is used up: only a person can lift it, so say it and wait.',
         'if a token of the person was used after the last working day: that is an incident, not a clean-up.',
       ],
     })

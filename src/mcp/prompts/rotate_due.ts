@@ -39,6 +39,9 @@ export const rotate_due: Prompt = {
         'Take one token at a time, the one that ends first before the others; never start the next before this one is checked.',
         'update_token with token_id and expires_in_days if it shall live on: rotating alone does not move the end.',
         'rotate_token with token_id, grace_seconds 3600 while a deployment has to pick up the new secret (0 after a leak), and an idempotency_key of your own. Leave delivery out: the person gets a one-time link.',
+        offers('rotate_due_tokens')
+          ? 'For many tokens with old secrets that one team deploys at once, rotate_due_tokens does what the step before does, with dry_run and its confirm.'
+          : undefined,
         'Pass the link on and say whose token it is and until when the old secret still opens servers.',
         'validate_token with the token_id: it must be valid. If it is not, stop here.',
       ],

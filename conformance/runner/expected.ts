@@ -9,12 +9,17 @@ export interface Expected {
   warnings: Map<string, Map<string, string>>
 }
 
-/** Reads expected-failures.yaml; throws for a line it does not understand, without a reason, or of a scored scenario. */
+/** Reads expected-failures.yaml. */
 export function readExpected(): Expected {
+  return parseExpected(readFileSync(join(folder, 'expected-failures.yaml'), 'utf8'), notScored)
+}
+
+/** Throws for a line it does not understand, an entry without a reason, and a failure of a scenario that is scored. */
+export function parseExpected(text: string, free: (suite: string) => ReadonlySet<string>): Expected {
   const expected: Expected = { failures: new Map(), warnings: new Map() }
   let kind: Map<string, Map<string, string>> | undefined
   let suite: Map<string, string> | undefined
-  for (const line of readFileSync(join(folder, 'expected-failures.yaml'), 'utf8').split('\n')) {
+  for (const line of text.split('\n')) {
     if (/^\s*(#.*)?$/.test(line)) continue
     const [, top] = /^(failures|warnings):$/.exec(line) ?? []
     const [, name] = /^ {2}(\S+):$/.exec(line) ?? []
@@ -26,12 +31,11 @@ export function readExpected(): Expected {
     } else if (entry !== undefined && why !== undefined && suite !== undefined) suite.set(entry, why)
     else throw new Error(`expected-failures.yaml: cannot read "${line}"; an entry is "- scenario # reason".`)
   }
-  for (const [name, entries] of expected.failures) refuseScored(name, entries)
+  for (const [name, entries] of expected.failures) refuseScored(name, entries, free(name))
   return expected
 }
 
-function refuseScored(suite: string, entries: Map<string, string>): void {
-  const free = notScored(suite)
+function refuseScored(suite: string, entries: Map<string, string>, free: ReadonlySet<string>): void {
   for (const entry of entries.keys()) {
     const [scenario = ''] = entry.split(':')
     if (!free.has(scenario))

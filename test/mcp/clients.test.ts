@@ -62,12 +62,21 @@ describe.each(matrix)('the official client $client over $road', ({ speak, road, 
         ['list_magic_tokens', {}],
         ['list_groups', {}],
         ['list_audit_events', { limit: 5 }],
-        ['revoke_token', { token_id: token.id }],
       ] as const) {
         const { isError, structuredContent, content } = await speaker.call(name, args)
         expect(isError, name).toBeFalsy()
         expect(JSON.parse(content[0]?.text ?? ''), name).toEqual(structuredContent)
       }
+    })
+
+    it('destroys something once the person behind it agreed', async () => {
+      const made = await speaker.call('create_token', { name: 'to be revoked' })
+      const { token } = made.structuredContent as { token: { id: string } }
+      const revoked = await speaker.call('revoke_token', { token_id: token.id })
+      expect(revoked.structuredContent).toMatchObject({ token: { id: token.id, status: 'revoked' } })
+      const { structuredContent } = await speaker.call('list_audit_events', { limit: 1 })
+      const { events } = structuredContent as { events: object[] }
+      expect(events[0]).toMatchObject({ action: 'revoke_token', details: { confirmed_by: 'person' } })
     })
 
     it('reads refusals as results and unknown tools as errors of the protocol', async () => {

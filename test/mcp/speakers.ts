@@ -51,7 +51,7 @@ const capabilities = { elicitation: { form: {} }, sampling: {}, roots: {} }
 /** How the person and the model behind the client answer. */
 const filled = {
   action: 'accept' as const,
-  content: { username: 'ada', email: 'ada@example.test', name: 'Ada', ok: true },
+  content: { username: 'ada', email: 'ada@example.test', name: 'Ada', ok: true, confirm: true },
 }
 const said = { role: 'assistant' as const, content: { type: 'text' as const, text: 'Paris' }, model: 'none' }
 const listed = { roots: [{ uri: 'file:///home/ada', name: 'home' }] }

@@ -227,6 +227,13 @@ describe('the command line', () => {
     ])
     expect(settings.max_lifetime_days).toBe(90)
     await bin.json(['settings', 'set', 'max_lifetime_days', 'null'])
+    const strict = await bin.json(['settings', 'set', 'require_expiry', 'true'])
+    expect(strict).toMatchObject({ settings: { require_expiry: true }, changed: true })
+    await refused(bin.run(['create-token', '--name', 'x', '--expires-at', 'null']), 2, /require_expiry/)
+    await bin.json(['settings', 'set', 'require_expiry', 'false'])
+    expect((await bin.run(['settings', 'set', '--help'])).stdout).toMatch(
+      /require_allowed_ips: .*dormant_days: /s,
+    )
     await refused(
       bin.run(['settings', 'set', 'max_lifetime', '90']),
       2,

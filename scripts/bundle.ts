@@ -82,10 +82,13 @@ const withoutBallast: Plugin = {
     building.onLoad({ filter: /zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
       contents: "export { default as en } from './en.js'",
     }))
-    // The SDK would check answers to elicitations with it; who asks checks them.
+    // The SDKs would check answers to elicitations with it; who asks checks them.
+    const none = "class AjvJsonSchemaValidator { getValidator() { throw new Error('no elicitation') } }"
     building.onLoad({ filter: /sdk[\\/]dist[\\/]esm[\\/]validation[\\/]ajv-provider\.js$/ }, () => ({
-      contents:
-        "export class AjvJsonSchemaValidator { getValidator() { throw new Error('no elicitation') } }",
+      contents: `export ${none}`,
+    }))
+    building.onLoad({ filter: /server[\\/]dist[\\/]ajvProvider-[^\\/]*\.mjs$/ }, () => ({
+      contents: `${none}\nexport { AjvJsonSchemaValidator as n }`,
     }))
   },
 }

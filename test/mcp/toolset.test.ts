@@ -98,7 +98,7 @@ describe.each(everything.map((operation) => [operation.name, operation] as const
     it('is named verb_noun, and its file the same', () => {
       expect(files).toContain(`${name}.ts`)
       expect(name).toMatch(
-        /^(create|get|list|update|delete|rotate|revoke|set|validate|add|remove|verify|copy|assign|unassign|generate|check|explain|simulate|report)(_[a-z]+)+$/,
+        /^(create|get|lint|list|update|delete|rotate|revoke|set|validate|add|remove|verify|copy|assign|unassign|generate|check|explain|simulate|report)(_[a-z]+)+$/,
       )
     })
 

@@ -37,7 +37,7 @@ export const previewed = {
 }
 
 /** As `previewed`, in the few words that a list of tools has room for. */
-const briefly = {
+export const brieflyPreviewed = {
   preview: exactObject
     .optional()
     .describe('After dry_run, instead of the rest: summary, confirm, what is hit.'),
@@ -47,7 +47,7 @@ const briefly = {
 export function inTwoSteps(operation: AnyOperation): AnyOperation {
   const { effect, confirms, input, output, short } = operation
   if (effect !== 'destroy' || confirms === true) return operation
-  const answer = (schema: z.ZodObject) => schema.partial().extend(briefly)
+  const answer = (schema: z.ZodObject) => schema.partial().extend(brieflyPreviewed)
   return {
     ...operation,
     confirms: true,

@@ -72,7 +72,7 @@ export function quoted(text: string): string {
 
 function plain(text: string, longest: number): string {
   const line = text
-    .replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ')
+    .replace(/[\p{C}\p{Z}]+/gu, ' ')
     .replaceAll('"', "'")
     .trim()
   const characters = [...line]

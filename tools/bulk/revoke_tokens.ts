@@ -8,7 +8,7 @@ import { operation } from '../../src/core/operation.ts'
 import { unchosen } from '../../src/core/parse.ts'
 import { revokeTokens } from '../../src/core/revoke-all.ts'
 import { requireExisting } from '../../src/core/token-filter.ts'
-import { mostNamed, previewed, steps } from '../../src/core/two-steps.ts'
+import { brieflyPreviewed, mostNamed, previewed, steps } from '../../src/core/two-steps.ts'
 import { daysAfter } from '../../src/domain/lifetime.ts'
 
 /** So many as one transaction revokes without making others wait. */
@@ -33,32 +33,35 @@ const input = z.strictObject({
   ...steps,
 })
 
+const output = z.object({
+  revoked: z.int().optional().describe('How many tokens were revoked.'),
+  tokens: z
+    .array(z.object({ id: z.string(), name: z.string().nullable() }))
+    .optional()
+    .describe(`${mostNamed} of them at most; list_audit_events has all.`),
+  ...previewed,
+})
+
 export const revoke_tokens = operation({
   name: 'revoke_tokens',
   title: 'Revoke many tokens',
   description:
     'Ends for good all live tokens that match every filter given, 1,000 at most, all or none of them. Call it with dry_run first: it shows the tokens, the servers they lose and the last use; then with its confirm it revokes exactly those. At least one filter is needed. Use list_magic_tokens to look around and revoke_token for a single token.',
   input,
-  output: z.object({
-    revoked: z.int().optional().describe('How many tokens were revoked.'),
-    tokens: z
-      .array(z.object({ id: z.string(), name: z.string().nullable() }))
-      .optional()
-      .describe(`${mostNamed} of them at most; list_audit_events has all.`),
-    ...previewed,
-  }),
+  output,
+  short: output.extend(brieflyPreviewed),
   permission: 'tokens:write',
   effect: 'destroy',
   confirms: true,
   check(asked) {
     if (filters.every((name) => asked[name] === undefined))
-      throw unchosen(filters, 'at least one of these must be given')
+      throw unchosen(filters, 'one or more of these must be given')
   },
   touches: (ctx, asked) => matching(ctx, asked),
   async run(ctx, asked) {
     const found = await matching(ctx, asked)
     const ids = found.map(({ id }) => id)
-    const { revoked_tokens: revoked } = await revokeTokens(ctx, { ids })
+    const revoked = ids.length === 0 ? 0 : (await revokeTokens(ctx, { ids })).revoked_tokens
     const filter = filters.filter((name) => asked[name] !== undefined)
     ctx.note({ revoked, filter: Object.fromEntries(filter.map((name) => [name, asked[name]])) })
     return { revoked, tokens: found.slice(0, mostNamed).map(({ id, name }) => ({ id, name })) }

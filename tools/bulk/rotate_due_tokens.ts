@@ -10,7 +10,7 @@ import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
 import { graceSeconds, rotate } from '../../src/core/rotating.ts'
 import { requireExisting } from '../../src/core/token-filter.ts'
-import { previewed, steps } from '../../src/core/two-steps.ts'
+import { brieflyPreviewed, previewed, steps } from '../../src/core/two-steps.ts'
 import { daysAfter } from '../../src/domain/lifetime.ts'
 
 /** Somebody has to hand all of these over. */
@@ -49,6 +49,7 @@ export const rotate_due_tokens = operation({
     'Gives a new secret to each active token whose secret is older than asked, the oldest tokens first, up to 100 a call, as rotate_token does for one; all or none if it breaks off. Call it with dry_run first, then with its confirm. A token that policy keeps from it is listed with the reason, and the others go on. Expiry stays: update_token prolongs.',
   input,
   output,
+  short: output.extend(brieflyPreviewed),
   permission: 'tokens:write',
   effect: 'change',
   confirms: true,

@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { databases } from '../support/databases.ts'
+import { contents, makeToken, trailOf } from '../support/world.ts'
+import { type McpServer, startMcp } from './server.ts'
+
+const most = 100
+
+describe.each(databases)('many tokens over MCP on $name', (database) => {
+  let server: McpServer
+  beforeAll(async () => {
+    server = await startMcp({ toolsets: ['bulk'] }, database)
+    for (let at = 0; at < most + 3; at++) await makeToken(server.instance, { name: `due ${at}` })
+    server.instance.clock.pass(2 * 86_400_000)
+  })
+  afterAll(() => server.close())
+
+  async function confirmOf(client: Awaited<ReturnType<McpServer['client']>>) {
+    const args = { older_than_days: 1, dry_run: true }
+    const { structuredContent } = await client.callTool({ name: 'rotate_due_tokens', arguments: args })
+    return (structuredContent as { preview: { confirm: string } }).preview.confirm
+  }
+
+  it('a call that is cancelled half way leaves every token as it was', async () => {
+    const client = await server.client(await server.key('operator'))
+    const args = { older_than_days: 1, confirm: await confirmOf(client) }
+    const tables = ['token_groups', 'links', 'revocations', 'audit']
+    const secrets = () =>
+      server.instance.core.store.read
+        .selectFrom('tokens')
+        .select(['id', 'generation'])
+        .where('kind', '=', 'access')
+        .orderBy('id')
+        .execute()
+    const before = [await contents(server.instance, tables), await secrets()]
+    const giveUp = new AbortController()
+    const told: number[] = []
+    const call = client.callTool({ name: 'rotate_due_tokens', arguments: args }, undefined, {
+      signal: giveUp.signal,
+      onprogress({ progress }) {
+        told.push(progress)
+        if (progress === 5) giveUp.abort()
+      },
+    })
+    await expect(call).rejects.toThrow()
+    // Whatever is in flight holds the turn of writers, so this comes behind it.
+    await server.instance.core.store.write(async () => undefined)
+    expect(told.length).toBeLessThan(most)
+    expect([await contents(server.instance, tables), await secrets()]).toEqual(before)
+  })
+
+  it('progress is told token by token, of the change alone, and the answer says what remains', async () => {
+    const client = await server.client(await server.key('operator'))
+    const args = { older_than_days: 1, confirm: await confirmOf(client) }
+    const told: unknown[] = []
+    const rows = await trailOf(server.instance, async () => {
+      const done = await client.callTool({ name: 'rotate_due_tokens', arguments: args }, undefined, {
+        onprogress: (progress) => void told.push(progress),
+      })
+      expect(done.structuredContent).toMatchObject({ rotated: most, refused: 0, remaining: 3 })
+      expect(JSON.stringify(done)).not.toMatch(/mcpt_\w{30}/)
+    })
+    expect(told).toEqual(Array.from({ length: most }, (_, at) => ({ progress: at + 1, total: most })))
+    expect(rows.filter(({ action }) => action === 'rotate_due_tokens')).toHaveLength(1)
+    expect(rows.filter(({ action }) => action === 'rotate_token')).toHaveLength(most)
+    expect(rows).toHaveLength(most + 1)
+  })
+})

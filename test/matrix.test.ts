@@ -166,7 +166,6 @@ function leastInput(operation: AnyOperation, id: string): Record<string, unknown
     set_server_upstream: { tools: {} },
     simulate_change: { token_id: other, change: 'revoke' },
     revoke_tokens: { unused_for_days: 1 },
-    rotate_due_tokens: { older_than_days: 1 },
     report_leak: { token_id: id },
     import_config: { data: { config: { mcp_config: [] } } },
   }
@@ -183,6 +182,7 @@ function leastInput(operation: AnyOperation, id: string): Record<string, unknown
     environment: 'x',
     confirm: true,
     runs: { command: 'x' },
+    older_than_days: 1,
     change: 'revoke',
     secrets: ['x'],
   }

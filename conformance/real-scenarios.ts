@@ -2,16 +2,14 @@
 export interface RealScenario {
   name: string
   why: string
-  /** What the server must declare for the scenario to mean anything. */
-  needs?: readonly ('resources' | 'prompts')[]
 }
 
 const everyEra: RealScenario[] = [
   { name: 'tools-list', why: 'names, schemas and the order of the tools' },
   { name: 'server-sse-multiple-streams', why: 'several requests at once' },
   { name: 'dns-rebinding-protection', why: 'Host and Origin of others' },
-  { name: 'resources-list', why: 'the shape of resources', needs: ['resources'] },
-  { name: 'prompts-list', why: 'the shape of prompts', needs: ['prompts'] },
+  { name: 'resources-list', why: 'the shape of resources' },
+  { name: 'prompts-list', why: 'the shape of prompts' },
 ]
 
 const handshake: RealScenario[] = [
@@ -32,7 +30,7 @@ export const realScenarios = {
     { name: 'server-stateless', why: 'discovery, versions, unknown methods, subscriptions' },
     { name: 'http-header-validation', why: 'headers that contradict the body' },
     { name: 'input-required-result-unsupported-methods', why: 'lists never ask back' },
-    { name: 'caching', why: 'how long answers may be kept', needs: ['resources', 'prompts'] },
-    { name: 'sep-2164-resource-not-found', why: 'the error for an unknown resource', needs: ['resources'] },
+    { name: 'caching', why: 'how long answers may be kept' },
+    { name: 'sep-2164-resource-not-found', why: 'the error for an unknown resource' },
   ],
 } satisfies Record<string, RealScenario[]>

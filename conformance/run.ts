@@ -1,5 +1,4 @@
 import { openSubject } from './fixture/serve.ts'
-import { declaredBy } from './runner/declared.ts'
 import { readExpected } from './runner/expected.ts'
 import { runInspector } from './runner/inspector.ts'
 import { runFixture, runReal } from './runner/plan.ts'
@@ -18,7 +17,7 @@ async function main(): Promise<boolean> {
   }
   const real = await openSubject('real')
   try {
-    verdicts.push(...(await runReal(real.url, await declaredBy(real.url), expected)))
+    verdicts.push(...(await runReal(real.url, expected)))
     verdicts.push(await runInspector(real))
   } finally {
     await real.close()

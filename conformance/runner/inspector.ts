@@ -22,8 +22,11 @@ const steps: Step[] = [
   { args: ['--method', 'tools/list', '--strict'], code: 0, holds: /"name":"create_token"/ },
   { args: call('list_groups', { limit: 1 }), code: 0, holds: /"structuredContent":\{"groups":\[\]/ },
   { args: call('get_token', { token_id: 'tok_unknown' }), code: 5, holds: /"tokenwright\/code":"/ },
-  { args: ['--method', 'resources/list'], code: 0, holds: /"resources":\[/ },
-  { args: ['--method', 'prompts/list'], code: 0, holds: /"prompts":\[/ },
+  { args: ['--method', 'resources/list'], code: 0, holds: /"resources":\[\{/ },
+  { args: ['--method', 'resources/templates/list'], code: 0, holds: /"uriTemplate":"token:/ },
+  { args: ['--method', 'resources/read', '--uri', 'tokens://expiring'], code: 0, holds: /"mimeType":/ },
+  { args: ['--method', 'prompts/list'], code: 0, holds: /"name":"rotate_due"/ },
+  { args: ['--method', 'prompts/get', '--prompt-name', 'rotate_due'], code: 0, holds: /"messages":\[\{/ },
 ]
 
 const eras = ['legacy', 'modern'] as const

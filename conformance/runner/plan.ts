@@ -1,4 +1,4 @@
-import { type RealScenario, realScenarios } from '../real-scenarios.ts'
+import { realScenarios } from '../real-scenarios.ts'
 import type { Expected } from './expected.ts'
 import { type Package, runSuite, type Scenario } from './suite.ts'
 import { judge, type Verdict } from './verdict.ts'
@@ -33,20 +33,13 @@ export async function runFixture(url: string, expected: Expected): Promise<Verdi
   return verdicts
 }
 
-/** Runs against the real tool table what applies to any server, as far as the server declares what it is about. */
-export async function runReal(
-  url: string,
-  declared: ReadonlySet<string>,
-  expected: Expected,
-): Promise<Verdict[]> {
+/** Runs against the real tool table what applies to any server. */
+export async function runReal(url: string, expected: Expected): Promise<Verdict[]> {
   const verdicts: Verdict[] = []
   for (const { name, from, one } of suites) {
-    const chosen: RealScenario[] = realScenarios[name]
     const scenarios: Scenario[] = []
-    for (const { name: scenario, needs = [] } of chosen) {
-      const missing = needs.filter((need) => !declared.has(need))
-      if (missing.length > 0) process.stdout.write(`left out: ${scenario} (no ${missing.join(', ')})\n`)
-      else scenarios.push(...(await runSuite(from, url, ['--scenario', scenario, ...one])))
+    for (const { name: scenario } of realScenarios[name]) {
+      scenarios.push(...(await runSuite(from, url, ['--scenario', scenario, ...one])))
     }
     verdicts.push(judge({ server: 'real', suite: name, scenarios }, expected))
   }

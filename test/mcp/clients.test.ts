@@ -106,6 +106,22 @@ describe.each(matrix)('the official client $client over $road', ({ speak, road, 
       await expect(speaker.call('no_such_tool')).rejects.toMatchObject({ code: -32602 })
     })
 
+    it('reads resources and prompts, and is told of a change to what it follows', async () => {
+      const made = await speaker.call('create_token', { name: 'followed', expires_in_days: 2 })
+      const { id } = (made.structuredContent as { token: { id: string } }).token
+      const uri = `token://${id}`
+      expect(await speaker.read(uri)).toContain('"name":"followed"')
+      expect(await speaker.prompt('rotate_due')).toContain(uri)
+      const code = revision === '2026-07-28' ? -32602 : -32002
+      const unknown = speaker.read(`token://mgtk_${'0'.repeat(22)}`)
+      await expect(unknown).rejects.toMatchObject({ code, data: { uri: `token://mgtk_${'0'.repeat(22)}` } })
+      const told: string[] = []
+      const stop = await speaker.watch(uri, (one) => told.push(one))
+      await speaker.call('update_token', { token_id: id, name: 'renamed' })
+      await vi.waitFor(() => expect(told).toEqual([uri]), { timeout: 5_000 })
+      await stop()
+    })
+
     it('is named in the audit trail as it names itself', async () => {
       await speaker.call('create_group', { name: `of ${revision} ${road} ${Math.random()}` })
       const { structuredContent } = await speaker.call('list_audit_events', { limit: 1 })

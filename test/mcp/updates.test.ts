@@ -132,10 +132,11 @@ describe.each(databases)('updates of resources on $name', (on) => {
     const { read } = server.instance.core.store
     let reads = 0
     const executeQuery = read.executeQuery.bind(read)
-    read.executeQuery = (...args: Parameters<typeof executeQuery>) => {
+    const counted = (...args: Parameters<typeof executeQuery>) => {
       reads += 1
       return executeQuery(...args)
     }
+    Object.assign(read, { executeQuery: counted })
     const client = await server.client(await server.key('reader'))
     await silence()
     expect(reads).toBe(0)

@@ -186,6 +186,8 @@ export interface Schema {
     created_at: Time
     expires_at: Time
     redeemed_at: Time | null
+    /** Who asked, where the secret is shown after a sign-in alone; null = the code is enough. */
+    asked_by: Json | null
   }
   idempotency: {
     key_hash: Buffer

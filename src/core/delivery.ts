@@ -4,6 +4,7 @@ import * as links from '../../db/links.ts'
 import { seal } from '../domain/seal.ts'
 import { digest, makeSecret } from '../domain/secret.ts'
 import { type DeliveryKind, deliveryKinds, type Policy } from '../domain/settings.ts'
+import { type Actor, actorId } from './actor.ts'
 import type { Context, Via } from './context.ts'
 import { AppError } from './errors.ts'
 import { secretString } from './fields.ts'
@@ -75,16 +76,30 @@ export function chooseDelivery(
   return kind
 }
 
-/** Inside the transaction: what will be handed over; a link's secret waits sealed in the store. */
+/** A page of ours where a person signs in and sees one secret once; the id in its address opens nothing by itself. */
+export interface Page {
+  id: string
+  url: string
+}
+
+/** Whoever asked for a secret that waits on a page, as its link remembers them. */
+export interface Asker {
+  kind: Actor['kind']
+  id: string | null
+  name: string | null
+}
+
+/** Inside the transaction: what will be handed over; the secret of a link or a page waits sealed in the store. */
 export async function handOver(
   ctx: Context,
   tokenId: string,
   secret: string,
   kind: DeliveryKind,
+  page?: Page,
 ): Promise<DeliveryView> {
   if (kind !== 'link') return { kind, secret, next: 'Store the secret now; it is not shown again.' }
   const id = ctx.newId('link')
-  const code = makeSecret(linkPrefix)
+  const code = page?.id ?? makeSecret(linkPrefix)
   const expires_at = new Date(Date.parse(ctx.now) + linkLife).toISOString()
   await links.insert(ctx.db, {
     id,
@@ -94,13 +109,22 @@ export async function handOver(
     created_at: ctx.now,
     expires_at,
     redeemed_at: null,
+    asked_by: page === undefined ? null : JSON.stringify(askerOf(ctx)),
   })
+  if (page !== undefined) return { kind, url: page.url, expires_at, next: toPage }
   return {
     kind,
     code,
     expires_at,
     next: 'Run "tokenwright claim" and enter the code to see the secret once.',
   }
+}
+
+const toPage =
+  'The user was sent to this page: it shows the secret once, after they sign in there, for 10 minutes. Nothing in this conversation opens it. Where the page does not load, "tokenwright claim" takes its address.'
+
+function askerOf({ actor }: Context): Asker {
+  return { kind: actor.kind, id: actorId(actor), name: 'name' in actor ? actor.name : null }
 }
 
 /** After the commit: puts the secret where it was asked to be. */

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { TokenRow } from '../../db/schema.ts'
 import type { DeliveryKind } from '../domain/settings.ts'
 import type { Context } from './context.ts'
-import { chooseDelivery, type DeliveryView, handOver } from './delivery.ts'
+import { chooseDelivery, type DeliveryView, handOver, type Page } from './delivery.ts'
 import { refuseWider } from './limits.ts'
 import type { newSecret } from './new-secret.ts'
 import { replaceSecret } from './replacing.ts'
@@ -24,6 +24,8 @@ interface Asked extends ReturnType<typeof newSecret> {
   generation: number
   grace_seconds: number
   delivery: DeliveryKind | undefined
+  /** Where a person wants to sign in and see it. */
+  page?: Page | undefined
 }
 
 interface Rotated {
@@ -37,10 +39,15 @@ interface Rotated {
 export async function rotate(ctx: Context, token: TokenRow, asked: Asked): Promise<Rotated> {
   const { secret, columns, generation, grace_seconds } = asked
   const kind = chooseDelivery(ctx, asked.delivery, await policyFor(ctx, token.project_id))
-  await refuseWider(ctx, token)
-  await requirePolicy(ctx, token)
+  await refuseRotation(ctx, token)
   const row = await replaceSecret(ctx, token, { columns, generation, grace_seconds })
   if (row === undefined) throw raced(token.id)
-  const delivery = await handOver(ctx, row.id, secret, kind)
+  const delivery = await handOver(ctx, row.id, secret, kind, asked.page)
   return { row, delivery, facts: { grace_seconds, generation: row.generation, delivery: kind } }
+}
+
+/** Refuses a new secret for a token that reaches beyond the caller, or that nobody could make now. */
+export async function refuseRotation(ctx: Context, token: TokenRow): Promise<void> {
+  await refuseWider(ctx, token)
+  await requirePolicy(ctx, token)
 }

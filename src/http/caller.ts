@@ -46,6 +46,18 @@ export async function callerFrom(
   return { actor, via, ip: from.ip, client: null, request_id: from.requestId }
 }
 
+/** As `callerFrom`, for the secret of a key that came in a body. */
+export async function callerWith(
+  secret: string,
+  face: Asker,
+  via: Via,
+  { requestId, ip }: Pick<Facts, 'requestId' | 'ip'>,
+): Promise<Caller> {
+  const actor = await actorOf(face, { via, ip, accepts: {} }, { secret, sent: true })
+  if ('id' in actor) await face.requests(actor.id)
+  return { actor, via, ip, client: null, request_id: requestId }
+}
+
 interface Way {
   via: Via
   ip: string | null

@@ -33,6 +33,7 @@ async function found(place: Place) {
     const later = [
       ...['limit_requests', 'limit_seconds', 'max_uses', 'leaked_at'].map((name) => columns.includes(name)),
       columnsOf('projects').includes('policy'),
+      columnsOf('links').includes('asked_by'),
       ...['token_limits', 'token_uses'].map((name) => tables.some((table) => table.name === name)),
     ]
     return { schema_version, later: [...new Set(later)] }

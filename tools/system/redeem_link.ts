@@ -4,6 +4,7 @@ import * as tokens from '../../db/tokens.ts'
 import type { Context } from '../../src/core/context.ts'
 import { AppError } from '../../src/core/errors.ts'
 import { secretString } from '../../src/core/fields.ts'
+import { mayCollect } from '../../src/core/hand-over.ts'
 import { operation } from '../../src/core/operation.ts'
 import { isoTime } from '../../src/core/views/named.ts'
 import { unseal } from '../../src/domain/seal.ts'
@@ -13,8 +14,8 @@ export const redeem_link = operation({
   name: 'redeem_link',
   title: 'Redeem a one-time link',
   description:
-    'Hands over the secret that waits behind a one-time link, once and within 10 minutes of its making; the code is the only credential it takes. A second attempt is refused, says when the first was, and is recorded. Rotate the token for a new secret when the link has gone.',
-  input: z.strictObject({ code: secretString('The code of the link: what stands behind # in its address.') }),
+    'Hands over the secret that waits behind a one-time link, once and within 10 minutes of its making; the code is the only credential it takes. What waits on a sign-in page is for whoever asked for it: the caller is judged too. A second attempt is refused, says when the first was, and is recorded. Rotate the token for a new secret when the link has gone.',
+  input: z.strictObject({ code: secretString('The code: what stands behind # or /hand-over/ in the address.') }),
   output: z.object({
     token_id: z.string(),
     name: z.string().nullable().describe('Name of the token.'),
@@ -31,6 +32,10 @@ export const redeem_link = operation({
     const link = await findLink(ctx, code)
     const token = await tokens.find(ctx.db, {}, link.token_id)
     const answer = { token_id: link.token_id, name: token?.name ?? null }
+    if (!(await mayCollect(ctx, link))) {
+      ctx.deny({ refused: 'not_asked_by' })
+      return { ...answer, secret: '', redeemed_at: foreign }
+    }
     const secret = await burn(ctx, link)
     if (secret !== undefined) return { ...answer, secret, redeemed_at: ctx.now }
     ctx.deny({ refused: link.redeemed_at === null ? 'ended' : 'redeemed' })
@@ -39,6 +44,7 @@ export const redeem_link = operation({
   /** A refusal inside the transaction would take its own record back, so it is told here, of an empty secret. */
   async deliver(_, done) {
     if (done.secret !== '') return done
+    if (done.redeemed_at === foreign) throw unknownCode()
     const why =
       done.redeemed_at === ''
         ? 'This link has expired or its secret was replaced'
@@ -55,10 +61,21 @@ export const redeem_link = operation({
   },
 })
 
+/** Stands for the time where the caller is told what everybody is told of a code that does not exist. */
+const foreign = '-'
+
 async function findLink(ctx: Context, code: string): Promise<links.LinkRow> {
   const link = await links.findByCode(ctx.db, digest(ctx.keys.link, code))
-  if (link !== undefined) return link
-  throw new AppError('not_found', 'No link has this code. Check it, or rotate the token.', { entity: 'link' })
+  // Without a sign-in nobody has asked for anything.
+  const isForeign = link?.asked_by != null && ctx.actor.kind === 'nobody'
+  if (link !== undefined && !isForeign) return link
+  throw unknownCode()
+}
+
+function unknownCode(): AppError {
+  return new AppError('not_found', 'No link has this code. Check it, or rotate the token.', {
+    entity: 'link',
+  })
 }
 
 /** The secret, for the one call that burns a link in its time. */

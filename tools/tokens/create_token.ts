@@ -15,6 +15,7 @@ import {
   name,
   time,
 } from '../../src/core/fields.ts'
+import { offerPage } from '../../src/core/hand-over.ts'
 import {
   grantAddresses,
   grantExpiry,
@@ -71,10 +72,14 @@ export const create_token = operation({
   retryable: true,
   target: (_, done) => done?.token.id,
   check: refuseExpiry,
-  async prepare(ctx) {
-    return newSecret(ctx.keys, (await ctx.settings()).token_prefix)
+  async prepare(ctx, input) {
+    const page = await offerPage(ctx, input.delivery, async () => ({
+      name: input.name,
+      project_id: grantProject(ctx, input.project_id),
+    }))
+    return { page, ...newSecret(ctx.keys, (await ctx.settings()).token_prefix) }
   },
-  async run(ctx, input, { secret, columns }) {
+  async run(ctx, input, { secret, columns, page }) {
     const project_id = grantProject(ctx, input.project_id)
     const policy = await policyFor(ctx, project_id)
     const kind = chooseDelivery(ctx, input.delivery, policy)
@@ -124,7 +129,7 @@ export const create_token = operation({
     const reaching = asked.groups?.length || asked.servers?.length
     const token =
       reaching || input.show ? await showOneWidely(ctx, row, input.show) : await showUnreaching(ctx, row)
-    return { token, delivery: await handOver(ctx, row.id, secret, kind) }
+    return { token, delivery: await handOver(ctx, row.id, secret, kind, page) }
   },
   async deliver(ctx, done) {
     const { token } = done

@@ -2,9 +2,10 @@ import { z } from 'zod'
 import { isSelf } from '../../src/core/actor.ts'
 import { deliver, delivery, deliveryView } from '../../src/core/delivery.ts'
 import { id, idempotencyKey } from '../../src/core/fields.ts'
+import { offerPage } from '../../src/core/hand-over.ts'
 import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
-import { graceSeconds, rotate } from '../../src/core/rotating.ts'
+import { graceSeconds, refuseRotation, rotate } from '../../src/core/rotating.ts'
 import { runningToken } from '../../src/core/token-state.ts'
 import { onlyUserKey, targetToken } from '../../src/core/user-keys.ts'
 import { shortTokenView, tokenView } from '../../src/core/views/token.ts'
@@ -34,13 +35,18 @@ export const rotate_token = operation({
     const { actor } = ctx
     const self = isSelf(actor, input.token_id) && 'generation' in actor
     const { id, generation } = self ? actor : await targetToken(ctx, input)
-    return { id, generation, ...newSecret(ctx.keys, token_prefix) }
+    const page = await offerPage(ctx, input.delivery, async () => {
+      const token = await runningToken(ctx, id)
+      await refuseRotation(ctx, token)
+      return token
+    })
+    return { id, generation, page, ...newSecret(ctx.keys, token_prefix) }
   },
-  async run(ctx, input, { id, generation, secret, columns }) {
+  async run(ctx, input, { id, ...made }) {
     // By the id that was read with the generation: a secret or a prefix is another one after a rotation in between.
     const token = await runningToken(ctx, id)
     const { grace_seconds, delivery } = input
-    const done = await rotate(ctx, token, { secret, columns, generation, grace_seconds, delivery })
+    const done = await rotate(ctx, token, { ...made, grace_seconds, delivery })
     ctx.note(done.facts)
     return { token: await showOneWidely(ctx, done.row, input.show), delivery: done.delivery }
   },

@@ -3,6 +3,7 @@ import * as tokens from '../../db/tokens.ts'
 import { actorId } from '../../src/core/actor.ts'
 import { chooseDelivery, deliver, delivery, deliveryView, handOver } from '../../src/core/delivery.ts'
 import { id, idempotencyKey, name } from '../../src/core/fields.ts'
+import { offerPage } from '../../src/core/hand-over.ts'
 import { grantAddresses, grantExpiry } from '../../src/core/limits.ts'
 import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
@@ -30,10 +31,14 @@ export const generate_user_key = operation({
   effect: 'create',
   retryable: true,
   target: (input, done) => done?.token.id ?? input.user_id,
-  async prepare(ctx) {
-    return newSecret(ctx.keys, (await ctx.settings()).token_prefix)
+  async prepare(ctx, input) {
+    const page = await offerPage(ctx, input.delivery, async () => {
+      const project = await findProject(ctx, input.project_id)
+      return { name: input.name ?? null, project_id: project.id }
+    })
+    return { page, ...newSecret(ctx.keys, (await ctx.settings()).token_prefix) }
   },
-  async run(ctx, input, { secret, columns }) {
+  async run(ctx, input, { secret, columns, page }) {
     const user = await findUser(ctx, input.user_id)
     const project = await findProject(ctx, input.project_id)
     await refuseForeign(ctx, user.id, project.id)
@@ -62,7 +67,7 @@ export const generate_user_key = operation({
       updated_at: ctx.now,
     })
     ctx.note({ user_id: user.id, project_id: project.id, expires_at, allowed_ips, delivery: kind })
-    return { token: await showToken(ctx, row), delivery: await handOver(ctx, row.id, secret, kind) }
+    return { token: await showToken(ctx, row), delivery: await handOver(ctx, row.id, secret, kind, page) }
   },
   async deliver(ctx, { token, delivery }) {
     return { token, delivery: await deliver(ctx, token.id, delivery) }

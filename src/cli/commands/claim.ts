@@ -11,12 +11,13 @@ export function claimCommand(root: Command, world: World): void {
     .command('claim')
     .summary('Shows the secret behind a one-time code, once')
     .description(
-      'Asks for the code of a one-time link, or reads it from standard input, and shows the secret once.',
+      'Asks for the code of a one-time link or the address of a sign-in page, or reads it from standard input, and shows the secret once.',
     )
   addCommonFlags(command, world, operation)
   command.action(async () => {
     const code = await secretFrom(world.terminal, 'code')
-    // People paste the whole link as often as the code in it.
-    await runOperation(world, operation, command.optsWithGlobals(), { code: code.replace(/^.*#/, '') })
+    // People paste the whole address as often as the code in it.
+    const bare = code.replace(/^.*(#|\/hand-over\/)/, '').replace(/\?.*$/, '')
+    await runOperation(world, operation, command.optsWithGlobals(), { code: bare })
   })
 }

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
-import { AppError } from '../../core/errors.ts'
-import { formDecoded } from '../../http/basic.ts'
-import { readBytesOf } from '../../http/body.ts'
+import { AppError } from '../core/errors.ts'
+import { formDecoded } from './basic.ts'
+import { readBytesOf } from './body.ts'
 
 /** Bytes of a body: a secret and a few words. */
 const longest = 16 * 1024

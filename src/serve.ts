@@ -25,6 +25,7 @@ import { documentRoutes } from './rest/openapi/routes.ts'
 import { standardChapters } from './rest/standard/described.ts'
 import { forwardAuth, forwardAuthFamily } from './rest/standard/forward-auth.ts'
 import { oauthFamily, oauthRoutes } from './rest/standard/oauth.ts'
+import { handOverRoutes } from './web/hand-over.ts'
 import { pageRoutes } from './web/pages.ts'
 import { revealRoutes } from './web/reveal.ts'
 
@@ -108,6 +109,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     root.get('/', (c) => c.json(welcome))
     root.route('/', healthRoutes(face))
     root.route('/', revealRoutes(face))
+    root.route('/', handOverRoutes(face))
     const base = () => (url ?? '').replace(/\/$/, '')
     const dialects = dialectsOf(base)
     root.route('/', documentRoutes({ dialects, more: standardChapters, version: options.version, url: base }))

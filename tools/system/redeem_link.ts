@@ -15,7 +15,9 @@ export const redeem_link = operation({
   title: 'Redeem a one-time link',
   description:
     'Hands over the secret that waits behind a one-time link, once and within 10 minutes of its making; the code is the only credential it takes. What waits on a sign-in page is for whoever asked for it: the caller is judged too. A second attempt is refused, says when the first was, and is recorded. Rotate the token for a new secret when the link has gone.',
-  input: z.strictObject({ code: secretString('The code: what stands behind # or /hand-over/ in the address.') }),
+  input: z.strictObject({
+    code: secretString('The code: what stands behind # or /hand-over/ in the address.'),
+  }),
   output: z.object({
     token_id: z.string(),
     name: z.string().nullable().describe('Name of the token.'),

@@ -1,7 +1,7 @@
 import { tools } from '../../../tools/index.ts'
 import { invoke } from '../../core/invoke.ts'
-import type { Endpoint } from './endpoint.ts'
 import { readForm } from '../../http/form.ts'
+import type { Endpoint } from './endpoint.ts'
 
 const operation = tools.introspect_token
 const members = ['token', 'token_type_hint', 'server', 'tool', 'ip'] as const

@@ -42,11 +42,31 @@ export interface Speaker {
   read(uri: string): Promise<string | undefined>
   /** Asks to be told of changes to a resource; answers how to stop. */
   watch(uri: string, told: (uri: string) => void): Promise<() => Promise<void>>
+  /** Every message that went over the line so far. */
+  transcript(): string
   close(): Promise<void>
 }
 
 const info = { name: 'speaker', version: '7' }
 const capabilities = { elicitation: { form: {} }, sampling: {}, roots: {} }
+
+/** A person who is sent to an address; answers what they say to it. */
+export type Visitor = (asked: {
+  url: string
+  message: string
+  elicitationId?: string
+}) => Promise<'accept' | 'decline' | 'cancel'>
+
+const able = (visitor: Visitor | undefined) =>
+  visitor === undefined
+    ? capabilities
+    : { ...capabilities, elicitation: { ...capabilities.elicitation, url: {} } }
+
+/** What is asked in a form is filled in; an address is left to the visitor. */
+async function elicited(params: object, visitor: Visitor | undefined) {
+  if (visitor === undefined || !('url' in params)) return filled
+  return { action: await visitor(params as Parameters<Visitor>[0]) }
+}
 
 /** How the person and the model behind the client answer. */
 const filled = {
@@ -57,9 +77,9 @@ const said = { role: 'assistant' as const, content: { type: 'text' as const, tex
 const listed = { roots: [{ uri: 'file:///home/ada', name: 'home' }] }
 
 /** The official client of the first generation, connected. */
-export async function speakOne(place: Place): Promise<Speaker> {
-  const client = new ClientOne(info, { capabilities })
-  client.setRequestHandler(ElicitRequestSchema, async () => filled)
+export async function speakOne(place: Place, visitor?: Visitor): Promise<Speaker> {
+  const client = new ClientOne(info, { capabilities: able(visitor) })
+  client.setRequestHandler(ElicitRequestSchema, ({ params }) => elicited(params, visitor))
   client.setRequestHandler(CreateMessageRequestSchema, async () => said)
   client.setRequestHandler(ListRootsRequestSchema, async () => listed)
   const transport =
@@ -68,7 +88,9 @@ export async function speakOne(place: Place): Promise<Speaker> {
       : new StdioOne({ ...place, stderr: 'ignore' })
   const agreed = listenFor(transport as ConnectTo)
   await client.connect(transport as ConnectTo)
+  const transcript = recorded(transport)
   return {
+    transcript,
     revision: agreed(),
     tools: async () => (await client.listTools()).tools.map(({ name }) => name),
     call: async (name, args = {}, options = {}) =>
@@ -101,9 +123,9 @@ function listenFor(transport: ConnectTo): () => string | undefined {
 }
 
 /** The official client of the second generation, connected in the era it is told, or in the one it finds out. */
-export async function speakTwo(place: Place, mode: 'legacy' | 'auto'): Promise<Speaker> {
-  const client = new ClientTwo(info, { capabilities, versionNegotiation: { mode } })
-  client.setRequestHandler('elicitation/create', async () => filled)
+export async function speakTwo(place: Place, mode: 'legacy' | 'auto', visitor?: Visitor): Promise<Speaker> {
+  const client = new ClientTwo(info, { capabilities: able(visitor), versionNegotiation: { mode } })
+  client.setRequestHandler('elicitation/create', ({ params }) => elicited(params, visitor))
   client.setRequestHandler('sampling/createMessage', async () => said)
   client.setRequestHandler('roots/list', async () => listed)
   const transport: TransportTwo =
@@ -111,7 +133,9 @@ export async function speakTwo(place: Place, mode: 'legacy' | 'auto'): Promise<S
       ? new HttpTwo(new URL(place.url), { requestInit: bearer(place.secret) })
       : new StdioTwo({ ...place, stderr: 'ignore' })
   await client.connect(transport)
+  const transcript = recorded(transport)
   return {
+    transcript,
     revision: client.getNegotiatedProtocolVersion(),
     tools: async () => (await client.listTools()).tools.map(({ name }) => name),
     call: async (name, args = {}, options = {}) =>
@@ -136,4 +160,18 @@ export async function speakTwo(place: Place, mode: 'legacy' | 'auto'): Promise<S
 
 function bearer(secret: string) {
   return { headers: { authorization: `Bearer ${secret}` } }
+}
+
+/** Keeps what a connected client sends and hears from here on. */
+function recorded(transport: object): () => string {
+  const lines: string[] = []
+  const line = transport as Record<'send' | 'onmessage', (message: unknown, ...more: unknown[]) => unknown>
+  for (const way of ['send', 'onmessage'] as const) {
+    const own = line[way].bind(transport)
+    line[way] = (message, ...more) => {
+      lines.push(JSON.stringify(message))
+      return own(message, ...more)
+    }
+  }
+  return () => lines.join('\n')
 }

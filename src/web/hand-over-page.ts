@@ -8,8 +8,8 @@ input {
 }
 input:focus-visible, a:focus-visible { outline: 3px solid var(--deep); outline-offset: 2px }
 a { color: var(--deep) }
-fieldset { border: 0; margin: 0 0 18px; padding: 0 }
-legend { padding: 0; font-weight: 600 }
+h2 { margin: 24px 0 0; font-size: 1rem; font-weight: 600 }
+form button { margin-top: 14px }
 dl { margin: 0 0 18px; padding: 14px 16px; border-radius: 10px; background: var(--well); overflow-wrap: anywhere }
 dt { font-size: 14px; color: var(--soft) }
 dd { margin: 0 0 8px }
@@ -23,7 +23,7 @@ export interface Collected {
   secret: string
 }
 
-/** The form: says whose secret this is before it asks for anything, so that whoever was lured here can see it. */
+/** The forms: says whose secret this is before it asks for anything, so that whoever was lured here can see it. */
 export function signInPage(id: string, { name, asked_by, created_at, expires_at }: Waiting): string {
   return page(
     'Sign in to see a secret once',
@@ -34,22 +34,28 @@ export function signInPage(id: string, { name, asked_by, created_at, expires_at 
 <dt>Made</dt><dd><time>${text(created_at)}</time>, waits until <time>${text(expires_at)}</time></dd>
 </dl>
 <p class="warn">Did you not ask for it just now? Enter nothing and close the page.</p>
-<form method="post" action="${text(id)}" autocomplete="off">
-<fieldset><legend>With a management key</legend>
-<label for="key">Management key</label>
-<input id="key" name="key" type="password" maxlength="512" autocomplete="off" spellcheck="false">
-</fieldset>
-<fieldset><legend>Or as the owner of the token</legend>
-<label for="email">E-mail</label>
-<input id="email" name="email" type="email" maxlength="320" autocomplete="username">
-<label for="password">Password</label>
-<input id="password" name="password" type="password" maxlength="1024" autocomplete="current-password">
-</fieldset>
-<p><button type="submit">Sign in and reveal the secret once</button></p>
-</form>
+${keyForm(id)}
+${asked_by.kind === 'management' ? '' : ownerForm(id)}
 <p class="soft">Have the place ready where you will keep it. You are signed in for this one secret and no longer.</p>`,
   )
 }
+
+// One form for each way in: what a browser fills into the other by itself is not sent along.
+const keyForm = (id: string) => `<form method="post" action="${text(id)}" autocomplete="off">
+<h2>With a management key</h2>
+<label for="key">Management key</label>
+<input id="key" name="key" type="password" required maxlength="512" autocomplete="off" spellcheck="false">
+<p><button type="submit">Sign in with the key and reveal the secret once</button></p>
+</form>`
+
+const ownerForm = (id: string) => `<form method="post" action="${text(id)}">
+<h2>Or as the owner of the token</h2>
+<label for="email">E-mail</label>
+<input id="email" name="email" type="email" required maxlength="320" autocomplete="username">
+<label for="password">Password</label>
+<input id="password" name="password" type="password" required maxlength="1024" autocomplete="current-password">
+<p><button type="submit">Sign in as the owner and reveal the secret once</button></p>
+</form>`
 
 /** Shown once, and to the one who has signed in. */
 export function collectedPage({ name, token_id, secret }: Collected): string {

@@ -9,6 +9,7 @@ input {
 input:focus-visible, a:focus-visible { outline: 3px solid var(--deep); outline-offset: 2px }
 a { color: var(--deep) }
 h2 { margin: 24px 0 0; font-size: 1rem; font-weight: 600 }
+form { margin-bottom: 18px }
 form button { margin-top: 14px }
 dl { margin: 0 0 18px; padding: 14px 16px; border-radius: 10px; background: var(--well); overflow-wrap: anywhere }
 dt { font-size: 14px; color: var(--soft) }
@@ -31,7 +32,7 @@ export function signInPage(id: string, { name, asked_by, created_at, expires_at 
 <dl>
 <dt>Secret of the token</dt><dd>${name === null ? 'without a name' : `“${text(name)}”`}</dd>
 <dt>Asked for by</dt><dd>${text(askerOf(asked_by))}</dd>
-<dt>Made</dt><dd><time>${text(created_at)}</time>, waits until <time>${text(expires_at)}</time></dd>
+<dt>Made</dt><dd>${time(created_at)}, waits until ${time(expires_at)}</dd>
 </dl>
 <p class="warn">Did you not ask for it just now? Enter nothing and close the page.</p>
 ${keyForm(id)}
@@ -115,6 +116,11 @@ ${content}
 </body>
 </html>
 `
+}
+
+/** To the minute, which is as exact as anybody remembers it. */
+function time(iso: string): string {
+  return `<time datetime="${text(iso)}">${text(iso.slice(0, 16).replace('T', ' '))} UTC</time>`
 }
 
 const escapes: Record<string, string> = {

@@ -59,8 +59,11 @@ export function handOverRoutes(face: Face): Hono<HttpEnv> {
   })
   app.post('/hand-over/:id', async (c) => {
     try {
+      const id = c.req.param('id')
       const caller = await signedIn(face, c)
-      const done = await invoke(core, caller, redeem, { code: c.req.param('id') })
+      // The code of a one-time link has no place in an address, so none is taken from there.
+      if (!isId(id)) throw new AppError('not_found', 'No page has this address.')
+      const done = await invoke(core, caller, redeem, { code: id })
       return c.body(collectedPage(done as Collected), 200, headers)
     } catch (error) {
       if (!(error instanceof AppError)) log.error({ error, request_id: c.get('requestId') }, 'request failed')

@@ -188,6 +188,40 @@ describe.each(databases)('the page of a secret behind a sign-in on $name', (one)
     expect((await running.call('redeem_link', { code: id }, operator.secret)).json.secret).toMatch(/^mcpt_/)
   })
 
+  it('R7: the code of a one-time link is not taken out of an address', async () => {
+    const made = await running.call('create_token', { name: 'by link', delivery: 'link' })
+    const code = new URL(made.json.delivery.url).hash.slice(1)
+    expect((await hands.post(code, { key: running.adminKey })).status).toBe(403)
+    expect((await running.call('redeem_link', { code }, null)).json.secret).toMatch(/^mcpt_/)
+  })
+
+  it('R47: a call that is repeated with its key is told of the same page, and nobody is asked again', async () => {
+    const args = { name: 'repeated', idempotency_key: `the-very-same-call-${made++}` }
+    let asked = 0
+    const client = await hands.speaker(operator.secret, async () => {
+      asked++
+      return 'accept'
+    })
+    const first = await client.call('create_token', args)
+    const second = await client.call('create_token', args)
+    expect(first.structuredContent).toMatchObject({
+      delivery: { url: expect.stringContaining('/hand-over/') },
+    })
+    expect(second.structuredContent).toEqual(first.structuredContent)
+    expect(asked).toBe(1)
+  })
+
+  it('R29, R31: wrong passwords are limited as at every sign-in', async () => {
+    const owner = await person()
+    const { id } = await hands.handed(operator.secret)
+    let status = 0
+    const wrong = { email: owner.email, password: 'wrong horse battery' }
+    for (let i = 0; i < 40 && status !== 429; i++) status = (await hands.post(id, wrong)).status
+    expect(status).toBe(429)
+    running.clock.pass(60_000)
+    expect((await hands.post(id, wrong)).status).toBe(403)
+  })
+
   it('R22: a form from another page, or from none, is refused and burns nothing', async () => {
     const { id } = await hands.handed(operator.secret)
     for (const headers of [{}, { origin: 'https://evil.example' }, { origin: 'null' }])

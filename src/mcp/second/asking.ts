@@ -14,6 +14,15 @@ export function asking({ nonce, asked, answers }: State, asks: Record<string, As
   return { nonce, asked: { ...asked, ...Object.fromEntries(digests) }, answers }
 }
 
+/** The questions as this era spells them: those to open an address have no id of their own any more. */
+export function spelled(asks: Record<string, Ask>): Record<string, Ask> {
+  const entries = Object.entries(asks).map(([key, { method, params }]) => {
+    const { elicitationId: _, ...rest } = params
+    return [key, { method, params: rest }]
+  })
+  return Object.fromEntries(entries)
+}
+
 /**
  * Answers out of what the call brought along, or the end of the call with what has to be asked first. An answer counts if
  * exactly this question was asked before, whatever else the client sends.

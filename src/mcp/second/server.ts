@@ -16,7 +16,7 @@ import { rpc } from '../../http/rpc.ts'
 import { abilitiesOf } from '../abilities.ts'
 import { protocolError } from '../refusals.ts'
 import type { Ask, Json, Method, Surface, Turn } from '../surface.ts'
-import { answersTo, asking, missingFor, noState } from './asking.ts'
+import { answersTo, asking, missingFor, noState, spelled } from './asking.ts'
 import { openState, type State, sealState } from './state.ts'
 
 /** The one revision of this era that we serve. */
@@ -72,9 +72,9 @@ async function answered(
     return await method(turnOf(request, ctx, caller, state))
   } catch (error) {
     if (!(error instanceof GivenBack)) throw error
-    const inputRequests = error.asks as Record<string, Ask>
-    const requestState = sealState(await surface.stateKey(), asking(state, inputRequests), bound, now)
-    return { resultType: 'input_required', inputRequests, requestState }
+    const asks = error.asks as Record<string, Ask>
+    const requestState = sealState(await surface.stateKey(), asking(state, asks), bound, now)
+    return { resultType: 'input_required', inputRequests: spelled(asks), requestState }
   }
 }
 

@@ -4,7 +4,7 @@ import { mkdirSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Target } from './lib/load.ts'
-import { openSession } from './lib/mcp.ts'
+import { callsOf, type Era } from './lib/mcp.ts'
 import type { Command, RunningServer, Subject } from './lib/subject.ts'
 
 // Not relative to this file, which is bundled elsewhere: npm runs the benchmark in its own folder.
@@ -147,9 +147,9 @@ function forwardTarget({ port, pid }: RunningServer, secrets: string[]): Target 
   }
 }
 
-async function mcpTarget(server: RunningServer, secrets: string[]): Promise<Target> {
-  const headers = await openSession(`${server.url}/mcp`, server.key)
-  const call = (token: string) => ({ name: 'validate_token', arguments: { token } })
+async function mcpTarget(server: RunningServer, secrets: string[], era: Era): Promise<Target> {
+  const { headers, params } = await callsOf(era, `${server.url}/mcp`, server.key, 'validate_token')
+  const call = (token: string) => ({ name: 'validate_token', arguments: { token }, ...params })
   const message = (id: number, secret: string) =>
     JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: call(secret) })
   return {

@@ -1,4 +1,5 @@
 import type { Target } from './load.ts'
+import type { Era } from './mcp.ts'
 
 /** The product opened in this process. */
 export interface OpenProduct {
@@ -50,5 +51,5 @@ export interface Subject {
   /** Forward-auth of one secret, as a proxy asks it. */
   forwardTarget(server: RunningServer, secrets: string[]): Target
   /** `tools/call validate_token` in a session that this opens. */
-  mcpTarget(server: RunningServer, secrets: string[]): Promise<Target>
+  mcpTarget(server: RunningServer, secrets: string[], era: Era): Promise<Target>
 }

@@ -17,7 +17,7 @@ process.stdin.on('data', (chunk) => {
   for (const line of lines) {
     const { id, method } = JSON.parse(line) as { id?: number; method: string }
     if (id === undefined) continue
-    const result = method === 'initialize' ? hello : { tools }
+    const result = method === 'tools/list' ? { tools } : hello
     process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', id, result })}\n`)
   }
 })

@@ -83,7 +83,8 @@ function runAll(
   })
 }
 
-describe.each(pages)('docs/$name.md', ({ name, prepare }) => {
+// A name right before a dot would be read as a path into the page.
+describe.each(pages)('the page $name', ({ name, prepare }) => {
   let running: Running
   const folder = mkdtempSync(join(tmpdir(), 'tokenwright-docs-'))
   beforeAll(async () => {

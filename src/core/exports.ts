@@ -31,56 +31,74 @@ export async function writeExport({ dataDir }: Host, name: string, content: Cont
 
 const inTheWay = new Set(['EISDIR', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR'])
 
-/** The JSON document of that name in `exports/`; plain files only, no links. Throws `not_found`, `invalid_input`, `too_large`. */
-export async function readExport(host: Host, name: string, most = largest): Promise<unknown> {
-  const bytes = await withExport(host, name, async (file) => {
+/**
+ * The JSON document of that name in `exports/`; plain files only, no links. `member` is that of the input which named it.
+ * Throws `not_found`, `invalid_input`, `too_large`.
+ */
+export async function readExport(
+  host: Host,
+  name: string,
+  member = 'input_file',
+  most = largest,
+): Promise<unknown> {
+  const bytes = await withExport(host, name, member, async (file) => {
     if ((await file.stat()).size > most)
-      throw new AppError('too_large', `The file is larger than ${most} bytes.`)
+      throw new AppError('too_large', `${member}: the file is larger than ${most} bytes.`)
     return file.readFile()
   })
-  if (scanJson(bytes, { depth: 32, members: Number.POSITIVE_INFINITY }) !== 'ok') throw unreadable()
+  if (scanJson(bytes, { depth: 32, members: Number.POSITIVE_INFINITY }) !== 'ok') throw unreadable(member)
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch {
-    throw unreadable()
+    throw unreadable(member)
   }
 }
 
 /** SHA-256 of the file of that name in `exports/`, however large it is. */
 export function exportDigest(host: Host, name: string): Promise<string> {
-  return withExport(host, name, async (file) => {
+  return withExport(host, name, 'input_file', async (file) => {
     const hash = createHash('sha256')
     for await (const piece of file.createReadStream({ autoClose: false })) hash.update(piece)
     return hash.digest('hex')
   })
 }
 
-async function withExport<T>({ dataDir }: Host, name: string, work: (file: FileHandle) => Promise<T>) {
+async function withExport<T>(
+  { dataDir }: Host,
+  name: string,
+  member: string,
+  work: (file: FileHandle) => Promise<T>,
+): Promise<T> {
   const folder = join(dataDir, 'exports')
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
   const file = await lstat(folder)
     // O_NOFOLLOW looks at the last part of a path only.
-    .then((found) => (found.isDirectory() ? open(join(folder, name), flags) : Promise.reject(unreadable())))
+    .then((found) =>
+      found.isDirectory() ? open(join(folder, name), flags) : Promise.reject(unreadable(member)),
+    )
     .catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw unreadable()
+      if (error.code !== 'ENOENT') throw unreadable(member)
       throw new AppError(
         'not_found',
-        'There is no file of that name in the exports folder. Check the name, or give the content itself.',
-        {
-          entity: 'file',
-        },
+        `${member}: there is no file of that name in the exports folder. Check the name, or give the content itself.`,
+        { entity: 'file', field: member },
       )
     })
   try {
-    if (!(await file.stat()).isFile()) throw unreadable()
+    if (!(await file.stat()).isFile()) throw unreadable(member)
     return await work(file)
   } finally {
     await file.close()
   }
 }
 
-function unreadable(): AppError {
-  return new AppError('invalid_input', 'The file is no plain file of JSON that this program wrote.', {
-    entity: 'file',
-  })
+function unreadable(member: string): AppError {
+  return new AppError(
+    'invalid_input',
+    `${member}: the file is no plain file of JSON that this program wrote.`,
+    {
+      entity: 'file',
+      field: member,
+    },
+  )
 }

@@ -56,7 +56,7 @@ export function expiryOf(asked: AskedExpiry, bounds: Bounds): Expiry {
     if (latest !== null) return endless('max_lifetime_days')
     return require_expiry ? endless('require_expiry') : { expires_at: null }
   }
-  if (wanted <= now) return wrong('the expiry must lie in the future', 'must lie in the future')
+  if (wanted <= now) return wrong('the time in expires_at must lie in the future', 'must lie in the future')
   if (latest !== null && wanted > latest) return tooLong(asked, max_lifetime_days)
   return { expires_at: wanted }
 }

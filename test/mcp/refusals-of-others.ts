@@ -199,7 +199,7 @@ export const refusalsOfOthers: Case[] = [
     'set_server_guardrails',
     ({ project, program }) => ({ config_id: project.config_id, server_id: program, input_file: 'none.json' }),
     'not_found',
-    /the content itself/,
+    /^input_file: .* the content itself/,
   ],
   [
     'a path',

@@ -62,7 +62,7 @@ export const refusalsOfTokens: Case[] = [
         tool,
         (made) => ({ ...base(made), expires_at: '2020-01-01T00:00:00Z' }),
         'invalid_input',
-        /^The expiry must lie in the future/,
+        /^The time in expires_at must lie in the future/,
       ],
       [
         'two ends',

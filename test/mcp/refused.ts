@@ -76,10 +76,7 @@ export function namesACall(sentence: string): boolean {
 
 /** Whether the sentence names a parameter of the tool. */
 export function namesAParameter(sentence: string, name: string): boolean {
-  const parameters = Object.keys(parametersOf(name)).map((one) =>
-    one === 'expires_at' ? 'expires_at|expiry' : one,
-  )
-  return parameters.some((parameter) => new RegExp(`\\b(${parameter})\\b`).test(sentence))
+  return Object.keys(parametersOf(name)).some((parameter) => new RegExp(`\\b${parameter}\\b`).test(sentence))
 }
 
 function wordsOf(sentence: string): string[] {

@@ -57,15 +57,40 @@ export type Visitor = (asked: {
   elicitationId?: string
 }) => Promise<'accept' | 'decline' | 'cancel'>
 
-const able = (visitor: Visitor | undefined) =>
-  visitor === undefined
-    ? capabilities
-    : { ...capabilities, elicitation: { ...capabilities.elicitation, url: {} } }
+/** What a person does with a form, told what stands above it. */
+export type Filler = (message: string) => object
+
+/** Who is behind a client: without a visitor nobody can be sent to an address, and nobody can be asked anything of `nobody`. */
+interface Behind {
+  visitor: Visitor | undefined
+  filler: Filler | 'nobody' | undefined
+}
+
+function able({ visitor, filler }: Behind) {
+  if (filler === 'nobody') return {}
+  if (visitor === undefined) return capabilities
+  return { ...capabilities, elicitation: { ...capabilities.elicitation, url: {} } }
+}
 
 /** What is asked in a form is filled in; an address is left to the visitor. */
-async function elicited(params: object, visitor: Visitor | undefined) {
-  if (visitor === undefined || !('url' in params)) return filled
+async function elicited(params: { message: string }, { visitor, filler }: Behind) {
+  if (visitor === undefined || !('url' in params))
+    return typeof filler === 'function' ? (filler(params.message) as typeof filled) : filled
   return { action: await visitor(params as Parameters<Visitor>[0]) }
+}
+
+function behindOne(client: Pick<ClientOne, 'setRequestHandler'>, behind: Behind): void {
+  if (behind.filler === 'nobody') return
+  client.setRequestHandler(ElicitRequestSchema, ({ params }) => elicited(params, behind))
+  client.setRequestHandler(CreateMessageRequestSchema, async () => said)
+  client.setRequestHandler(ListRootsRequestSchema, async () => listed)
+}
+
+function behindTwo(client: Pick<ClientTwo, 'setRequestHandler'>, behind: Behind): void {
+  if (behind.filler === 'nobody') return
+  client.setRequestHandler('elicitation/create', ({ params }) => elicited(params, behind))
+  client.setRequestHandler('sampling/createMessage', async () => said)
+  client.setRequestHandler('roots/list', async () => listed)
 }
 
 /** How the person and the model behind the client answer. */
@@ -77,11 +102,14 @@ const said = { role: 'assistant' as const, content: { type: 'text' as const, tex
 const listed = { roots: [{ uri: 'file:///home/ada', name: 'home' }] }
 
 /** The official client of the first generation, connected. */
-export async function speakOne(place: Place, visitor?: Visitor): Promise<Speaker> {
-  const client = new ClientOne(info, { capabilities: able(visitor) })
-  client.setRequestHandler(ElicitRequestSchema, ({ params }) => elicited(params, visitor))
-  client.setRequestHandler(CreateMessageRequestSchema, async () => said)
-  client.setRequestHandler(ListRootsRequestSchema, async () => listed)
+export async function speakOne(
+  place: Place,
+  visitor?: Visitor,
+  filler?: Filler | 'nobody',
+): Promise<Speaker> {
+  const behind = { visitor, filler }
+  const client = new ClientOne(info, { capabilities: able(behind) })
+  behindOne(client, behind)
   const transport =
     'url' in place
       ? new HttpOne(new URL(place.url), { requestInit: bearer(place.secret) })
@@ -123,11 +151,15 @@ function listenFor(transport: ConnectTo): () => string | undefined {
 }
 
 /** The official client of the second generation, connected in the era it is told, or in the one it finds out. */
-export async function speakTwo(place: Place, mode: 'legacy' | 'auto', visitor?: Visitor): Promise<Speaker> {
-  const client = new ClientTwo(info, { capabilities: able(visitor), versionNegotiation: { mode } })
-  client.setRequestHandler('elicitation/create', ({ params }) => elicited(params, visitor))
-  client.setRequestHandler('sampling/createMessage', async () => said)
-  client.setRequestHandler('roots/list', async () => listed)
+export async function speakTwo(
+  place: Place,
+  mode: 'legacy' | 'auto',
+  visitor?: Visitor,
+  filler?: Filler | 'nobody',
+): Promise<Speaker> {
+  const behind = { visitor, filler }
+  const client = new ClientTwo(info, { capabilities: able(behind), versionNegotiation: { mode } })
+  behindTwo(client, behind)
   const transport: TransportTwo =
     'url' in place
       ? new HttpTwo(new URL(place.url), { requestInit: bearer(place.secret) })

@@ -64,5 +64,5 @@ async function policyOf(
 ): Promise<GuardrailPolicy | undefined> {
   return file === undefined
     ? policy
-    : parseDocument(guardrailPolicy, await readExport(ctx.host, file), member)
+    : parseDocument(guardrailPolicy, await readExport(ctx.host, file, member), member)
 }

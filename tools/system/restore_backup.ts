@@ -68,7 +68,7 @@ async function documentOf(ctx: Context, file: string | undefined, data: unknown)
       reason: 'backup',
     })
   }
-  return file === undefined ? data : readExport(ctx.host, file, largestFile)
+  return file === undefined ? data : readExport(ctx.host, file, 'input_file', largestFile)
 }
 
 /** Programs that servers would run are code, so the trail says which came in (security R34). */

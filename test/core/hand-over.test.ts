@@ -1,9 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Caller, Dialogue } from '../../src/core/context.ts'
 import { invoke } from '../../src/core/invoke.ts'
+import { signIn } from '../../src/core/sign-in.ts'
+import { redeem_link } from '../../tools/system/redeem_link.ts'
 import { revoke_management_key } from '../../tools/system/revoke_management_key.ts'
 import { create_token } from '../../tools/tokens/create_token.ts'
 import { list_magic_tokens } from '../../tools/tokens/list_magic_tokens.ts'
+import { rotate_token } from '../../tools/tokens/rotate_token.ts'
+import { create_user } from '../../tools/users/create_user.ts'
+import { update_user } from '../../tools/users/update_user.ts'
 import { databases } from '../support/databases.ts'
 import { type Instance, openInstance, refusal } from '../support/instance.ts'
 import { plantKey } from '../support/world.ts'
@@ -17,11 +22,11 @@ describe.each(databases)('a person who is asked to collect a secret, on $name', 
   })
   afterEach(() => instance.close())
 
-  /** Makes a token as a client does whose person says this, after something else has happened. */
+  /** Makes a token, or gives the caller itself another secret, as a client does whose person says this. */
   async function made(
     secret: string,
     action: 'accept' | 'cancel',
-    { nonce = 'one', meanwhile = async () => {}, signal = new AbortController().signal } = {},
+    { nonce = 'one', meanwhile = async () => {}, signal = new AbortController().signal, self = '' } = {},
   ) {
     const { core } = instance
     const caller: Caller = {
@@ -42,7 +47,10 @@ describe.each(databases)('a person who is asked to collect a secret, on $name', 
       },
     }
     const host = { ...core.host, revealBase: async () => 'http://127.0.0.1:1/' }
-    return invoke({ ...core, host }, caller, create_token, { name: 'asked for' })
+    const own = { ...core, host }
+    return self === ''
+      ? invoke(own, caller, create_token, { name: 'asked for' })
+      : invoke(own, caller, rotate_token, { token_id: self })
   }
 
   const count = async () => (await instance.call('admin', list_magic_tokens, {})).tokens.length
@@ -77,5 +85,20 @@ describe.each(databases)('a person who is asked to collect a secret, on $name', 
       next: expect.stringContaining('sign in'),
     })
     expect(await count()).toBe(2)
+  })
+
+  it('R7: who signed in with a password that is another one by now, or is switched off by now, collects nothing', async () => {
+    const [email, password] = ['ada@example.test', 'correct horse battery']
+    const { user } = await instance.call('admin', create_user, { email, password })
+    const person = await signIn(instance.core, { email, password, via: 'web', ip: null })
+    const { id, secret } = await plantKey(instance, 'access', { owner_id: user.id })
+    const { delivery } = await made(secret, 'accept', { self: id })
+    const code = delivery.url?.split('/').at(-1) ?? ''
+    const stale = { ...person, proof: 'of another password' }
+    expect(await refusal(instance.call(stale, redeem_link, { code }))).toBe('unauthenticated')
+    await instance.call('admin', update_user, { user_id: user.id, enabled: false })
+    expect(await refusal(instance.call(person, redeem_link, { code }))).toBe('not_found')
+    await instance.call('admin', update_user, { user_id: user.id, enabled: true })
+    expect((await instance.call(person, redeem_link, { code })).secret).toMatch(/^mcpt_/)
   })
 })

@@ -17,6 +17,7 @@ const world: World = {
   connect: refused,
   serve: refused,
   stdio: refused,
+  inherited: () => ({}),
   password: () => undefined,
   launch: () => ({ command: 'tokenwright', args: [], address: 'http://127.0.0.1:8787/mcp' }),
 }

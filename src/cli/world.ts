@@ -47,6 +47,8 @@ export interface World {
   connect(flags: Given): Promise<Session>
   serve(flags: Given): Promise<void>
   stdio(flags: Given): Promise<void>
+  /** What a program we start gets of our environment. */
+  inherited(): Record<string, string>
   /** The password the environment holds. */
   password(flags: Given): string | undefined
   /** How this program is started with the same data folder; `address` is that of the MCP endpoint. */

@@ -2,7 +2,15 @@ import { openApp } from '../app.ts'
 import { isExposed, remoteSession } from '../cli/remote.ts'
 import { runCommandLine } from '../cli/run.ts'
 import type { Launch, Session, Terminal } from '../cli/world.ts'
-import { type Config, type Flags, plainOutput, platformFolder, readConfig, WrongSetting } from '../config.ts'
+import {
+  type Config,
+  type Flags,
+  inheritedEnvironment,
+  plainOutput,
+  platformFolder,
+  readConfig,
+  WrongSetting,
+} from '../config.ts'
 import { authenticate } from '../core/authenticate.ts'
 import { invoke } from '../core/invoke.ts'
 import { invokeWithPassword } from '../core/with-password.ts'
@@ -25,6 +33,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     serve: async (flags: Flags) =>
       (await import('./serve.ts')).serveHttp(flags, terminal, launch(readConfig('serve', flags))),
     stdio: async (flags: Flags) => (await import('./stdio.ts')).serveStandardIo(flags),
+    inherited: () => inheritedEnvironment(),
     password: (flags: Flags) => readConfig('command', flags).password,
     launch(flags: Flags) {
       const config = readConfig('command', flags)

@@ -248,6 +248,36 @@ describe('scanning a git history', () => {
     expect(() => chmodSync(mark, 0o600)).toThrow(/ENOENT/)
   })
 
+  it.each([
+    ['a program for its address', (program: string) => `ext::${program}`, 'ext'],
+    ['a program for its other end', () => folder, 'file'],
+  ])(
+    'R34: a repository that lacks an object fetches nothing, though its configuration allows %s',
+    async (...given) => {
+      const [, url, protocol] = given
+      const { run, commit } = repository()
+      writeFileSync(join(folder, 'x'), 'one')
+      commit('first')
+      const object = run('rev-parse', 'HEAD:x')
+      rmSync(join(folder, '.git', 'objects', object.slice(0, 2), object.slice(2)))
+      const mark = join(folder, 'ran')
+      const program = join(folder, 'evil.sh')
+      writeFileSync(program, `#!/bin/sh\ntouch '${mark}'\n`, { mode: 0o755 })
+      for (const [name, value] of [
+        ['core.repositoryformatversion', '1'],
+        ['extensions.partialClone', 'origin'],
+        ['remote.origin.promisor', 'true'],
+        ['remote.origin.url', url(program)],
+        ['remote.origin.uploadpack', program],
+        [`protocol.${protocol}.allow`, 'always'],
+      ])
+        run('config', name ?? '', value ?? '')
+      const done = await offline()
+      expect([done.code, done.stdout]).toEqual([8, ''])
+      expect(() => chmodSync(mark, 0o600)).toThrow(/ENOENT/)
+    },
+  )
+
   it('a history that cannot be read is an error, never a clean bill', async () => {
     const { commit } = repository()
     commit('first')

@@ -104,7 +104,7 @@ async function look(world: World, collection: Collection, path: string, given: G
     await scanFiles(collection, path, progress.tell)
     const { history } = given
     if (history === true || (history !== false && (await isRepository(path))))
-      await scanHistory(collection, path, progress.tell)
+      await scanHistory(collection, { path, inherited: world.inherited() }, progress.tell)
   } finally {
     progress.clear()
   }

@@ -19,6 +19,15 @@ const harmless = [
   ].flatMap((setting) => ['-c', setting]),
 ]
 
+/** What no configuration can lift: one that allows a transport by its name would win over `protocol.allow`. */
+const fetchesNothing = { GIT_ALLOW_PROTOCOL: 'none', GIT_NO_LAZY_FETCH: '1', GIT_TERMINAL_PROMPT: '0' }
+
+/** A repository, and what a program that reads it gets of our environment. */
+export interface Repository {
+  path: string
+  inherited: Readonly<Record<string, string>>
+}
+
 /** True for the root of a working copy, and for a bare repository. */
 export async function isRepository(path: string): Promise<boolean> {
   const has = (name: string) =>
@@ -31,15 +40,23 @@ export async function isRepository(path: string): Promise<boolean> {
 }
 
 /** Starts git in a repository. */
-export function git(path: string, args: readonly string[]): Git {
+export function git({ path, inherited }: Repository, args: readonly string[]): Git {
   return spawn('git', [...harmless, '-C', path, ...args], {
+    env: { ...inherited, ...fetchesNothing },
     stdio: ['pipe', 'pipe', 'pipe'],
     windowsHide: true,
   })
 }
 
-/** Resolves once it has ended well; rejects with `unavailable`. */
+/** Resolves once it has ended well; rejects with `unavailable`, which may be awaited later. */
 export function endOf(program: Git): Promise<void> {
+  const ended = ending(program)
+  // It may fail while its output is still being read, and a rejection that nobody awaits yet would end the process.
+  ended.catch(() => undefined)
+  return ended
+}
+
+function ending(program: Git): Promise<void> {
   let said = ''
   program.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-2_000)

@@ -1,14 +1,18 @@
 import { AppError } from '../../core/errors.ts'
 import type { Collection, Place } from './found.ts'
-import { endOf, git, linesOf } from './git.ts'
+import { endOf, git, linesOf, type Repository } from './git.ts'
 
 /** Everything a ref, a reflog or the index leads to. */
 const everything = ['--all', '--reflog']
 
 /** Looks through every object of a repository once, with the path it first had. */
-export async function scanHistory(collection: Collection, path: string, tell: () => void): Promise<void> {
-  const list = git(path, ['rev-list', '--objects', '--indexed-objects', ...everything])
-  const read = git(path, [
+export async function scanHistory(
+  collection: Collection,
+  repository: Repository,
+  tell: () => void,
+): Promise<void> {
+  const list = git(repository, ['rev-list', '--objects', '--indexed-objects', ...everything])
+  const read = git(repository, [
     'cat-file',
     '--buffer',
     '--batch=%(objectname) %(objecttype) %(objectsize) %(rest)',
@@ -30,7 +34,7 @@ export async function scanHistory(collection: Collection, path: string, tell: ()
     read.kill()
     await Promise.allSettled(ends)
   }
-  await nameCommits(collection, path)
+  await nameCommits(collection, repository)
 }
 
 interface Current {
@@ -83,7 +87,7 @@ function begun(collection: Collection, header: string): Current | undefined {
 }
 
 /** Says of each place in the history by which commit it came: the oldest that has it. */
-async function nameCommits({ found }: Collection, path: string): Promise<void> {
+async function nameCommits({ found }: Collection, repository: Repository): Promise<void> {
   const places = new Map<string, Place[]>()
   for (const one of found.values())
     for (const place of one.places)
@@ -98,7 +102,7 @@ async function nameCommits({ found }: Collection, path: string): Promise<void> {
     '--no-textconv',
     '--no-show-signature',
   ]
-  const log = git(path, ['log', ...everything, ...raw, '--format=%H'])
+  const log = git(repository, ['log', ...everything, ...raw, '--format=%H'])
   log.stdin.end()
   const ended = endOf(log)
   let commit = ''

@@ -144,9 +144,9 @@ export async function messages(answer: Response): Promise<Record<string, never>[
   return [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data ?? ''))
 }
 
-/** Waits until something holds, at most a few seconds. */
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 5_000
+/** Waits until something holds, at most `most` ms. */
+export async function until(holds: () => boolean | Promise<boolean>, most = 5_000): Promise<void> {
+  const end = Date.now() + most
   while (!(await holds())) {
     if (Date.now() > end) throw new Error('it did not come to hold')
     await new Promise((resolve) => setTimeout(resolve, 10))

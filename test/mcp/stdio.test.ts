@@ -292,7 +292,8 @@ function transcript(child: ChildProcess) {
           .slice(0, -1)
           .map((text) => JSON.parse(text) as Answer)
           .find(({ id }) => id === request.id)
-      await until(() => answer() !== undefined)
+      // The first answer waits for the program to be read from source.
+      await until(() => answer() !== undefined, 30_000)
       return answer()?.result?.structuredContent
     },
   }

@@ -8,6 +8,7 @@ import { scanJson } from '../domain/json-scan.ts'
 import { confirmed, secretFrom, wholeOf } from './ask.ts'
 import { printAnswer } from './print.ts'
 import { addProcessFlags, processFlagsOf } from './process-flags.ts'
+import { callInSteps, nextStep } from './two-steps.ts'
 import type { Given, World } from './world.ts'
 
 const largest = 256 * 1024
@@ -48,7 +49,10 @@ export async function runOperation(
   input: object,
 ): Promise<unknown> {
   const output = await callOperation(world, operation, given, input)
-  printAnswer(world.terminal, operation, output, given['json'] === true)
+  const { terminal } = world
+  printAnswer(terminal, operation, output, given['json'] === true)
+  const isShown = operation.confirms === true && 'dry_run' in input && input.dry_run === true
+  if (isShown && terminal.stdout.isTTY && given['json'] !== true) terminal.stdout.write(nextStep(output))
   return output
 }
 
@@ -60,16 +64,20 @@ export async function callOperation(
   input: object,
 ): Promise<unknown> {
   const parsed = parseInput(operation, input)
-  if (asksFirst(operation) && given['yes'] !== true) await agree(world, operation, operation.target?.(parsed))
+  if (asksFirst(operation) && given['yes'] !== true) {
+    operation.check?.(parsed, new Date().toISOString())
+    await agree(world, operation, operation.target?.(parsed))
+  }
   const session = await world.connect(processFlagsOf(world, given))
   try {
+    if (operation.confirms === true) return await callInSteps(world.terminal, session, operation, input)
     return await session.call(operation, input)
   } finally {
     await session.close()
   }
 }
 
-/** What takes a confirm of a dry run was looked at before. */
+/** What takes two steps asks in its own way. */
 function asksFirst({ effect, confirms }: AnyOperation): boolean {
   return effect === 'destroy' && confirms !== true
 }

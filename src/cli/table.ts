@@ -8,6 +8,8 @@ const first = [
 const whole = ['id', 'seq', 'at', 'target_id']
 /** Half a sentence says nothing, so these go on in the next line. */
 const wrapped = ['detail']
+/** What is to be typed gets a line of its own below its row, whole. */
+const below = 'mend'
 const narrowest = 8
 const gap = '  '
 
@@ -21,7 +23,9 @@ interface Column {
 
 /** Rows as a table that fits the terminal; what has no room is left out, and the last line says so. */
 export function tableLines(rows: readonly object[], columns: number, styled: boolean): string[] {
-  const all = columnsOf(rows)
+  const cells = columnsOf(rows)
+  const all = cells.filter(({ name }) => name !== below)
+  const under = cells.find(({ name }) => name === below)?.cells ?? []
   const kept = chosen(all, columns)
   shrink(kept, columns)
   const line = (cells: string[]) =>
@@ -41,7 +45,7 @@ export function tableLines(rows: readonly object[], columns: number, styled: boo
   const left = all.slice(kept.length).map((column) => column.name)
   return [
     styled ? styleText('bold', head) : head,
-    ...rows.flatMap((_, row) => lines(row)),
+    ...rows.flatMap((_, row) => [...lines(row), ...(under[row] ? [`  ${under[row]}`] : [])]),
     ...(left.length === 0 ? [] : [`Not shown: ${left.join(', ')}. Use --json for everything.`]),
   ]
 }

@@ -44,6 +44,7 @@ export function inline(value: unknown): string {
   if (typeof value === 'string') return shortTime(visible(value))
   if (typeof value !== 'object') return String(value)
   if (Array.isArray(value)) return value.map(inline).join(', ')
+  if ('tool' in value && 'arguments' in value) return commandOf(value as Call)
   const entries = Object.entries(value)
   const label = entries.find(
     ([name, held]) => (name === 'slug' || name === 'name') && typeof held === 'string',
@@ -51,6 +52,24 @@ export function inline(value: unknown): string {
   if (label !== undefined && 'id' in value) return inline(label[1])
   if ('name' in value && 'id' in value) return inline(value.id)
   return entries.flatMap(([name, held]) => fact(visible(name), held)).join('; ')
+}
+
+interface Call {
+  tool: string
+  arguments: Record<string, unknown>
+}
+
+/** The call of a tool as the command that does the same. */
+function commandOf({ tool, arguments: given }: Call): string {
+  const flags = Object.entries(given).flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).map((one) => `--${name.replaceAll('_', '-')} ${word(one)}`),
+  )
+  return ['tokenwright', tool.replaceAll('_', '-'), ...flags].join(' ')
+}
+
+function word(value: unknown): string {
+  const text = visible(typeof value === 'string' ? value : JSON.stringify(value))
+  return /^[\w.:/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
 function fact(name: string, value: unknown): string[] {

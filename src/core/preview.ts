@@ -55,6 +55,8 @@ export async function watch(
     lost: lost.map(({ slug, name }) => name ?? slug),
     revoked: countOf(events, 'revoke_token'),
     renewed: countOf(events, 'rotate_token'),
+    refused: Number(details['refused'] ?? 0),
+    nothing: operation.touches !== undefined && touched.tokens.length === 0,
     names: rows.map(({ id, name }) => name ?? id),
     atLeast: touched.more,
     used: lastUse(ctx, rows),

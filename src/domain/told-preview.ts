@@ -11,6 +11,10 @@ export interface ToldPreview {
   lost: readonly string[]
   revoked: number
   renewed: number
+  /** Tokens that match and cannot be changed. */
+  refused: number
+  /** Of an operation on many tokens: not one matches. */
+  nothing: boolean
   /** Names of the tokens. */
   names: readonly string[]
   /** Not all of it was looked at. */
@@ -35,7 +39,9 @@ export function previewSummary(told: ToldPreview): string {
   return [...sentences(told), ...(used === null ? ['Never used.'] : last)].join(' ')
 }
 
-function sentences({ title, name, id, hit, lost, revoked, renewed, names, atLeast }: ToldPreview): string[] {
+function sentences(told: ToldPreview): string[] {
+  const { title, name, id, hit, lost, revoked, renewed, refused, names, atLeast } = told
+  if (told.nothing) return [`${title}.`, 'No token matches, so nothing would be changed.']
   const what = [...(name === null ? [] : [quoted(name)]), ...(id === null ? [] : [`(${plain(id, 60)})`])]
   const least = atLeast ? 'At least ' : ''
   return [
@@ -47,6 +53,11 @@ function sentences({ title, name, id, hit, lost, revoked, renewed, names, atLeas
     ...(renewed === 0
       ? []
       : [`${many(renewed, 'token')} ${renewed === 1 ? 'gets' : 'get'} a new secret${list(names)}.`]),
+    ...(refused === 0
+      ? []
+      : [
+          `${many(refused, 'token')} ${is(refused)} refused and ${refused === 1 ? 'stays' : 'stay'} as before.`,
+        ]),
   ]
 }
 

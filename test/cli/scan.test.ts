@@ -309,7 +309,10 @@ describe.each(databases)('whether what was found is live, on $name', (kind) => {
     await run(['revoke-token', '--token-id', dead.id, '--yes'])
     const unknown = makeSecret('mcpt')
     const first = await run(['scan', '-'], `${live.secret}\n${dead.secret}\n${unknown}\n`)
-    expect([first.code, first.stderr]).toEqual([10, 'tokenwright: 1 of 3 secrets found are live.\n'])
+    expect([first.code, first.stderr]).toEqual([
+      10,
+      'tokenwright: 3 secrets found, 1 live. Add --report to report them as leaked.\n',
+    ])
     expect(told(first).secrets).toMatchObject([
       { live: true, verdict: 'valid', id: live.id, kind: 'access' },
       { live: false, verdict: 'revoked', id: dead.id },

@@ -16,6 +16,8 @@ describe.runIf(hasTmux)('the command line on a terminal', () => {
   let bin: Bin
   beforeAll(async () => {
     bin = await openBin()
+    // A server goes with its last session, and could go while the next one is asked for.
+    execFileSync('tmux', ['-L', socket, '-f', '/dev/null', 'new-session', '-d', '-s', 'stay', 'sleep 600'])
   })
   afterAll(() => {
     spawnSync('tmux', ['-L', socket, 'kill-server'])
@@ -79,6 +81,25 @@ describe.runIf(hasTmux)('the command line on a terminal', () => {
     const yes = await onTerminal(['revoke-token', '--token-id', token.id], 120, [[question, 'y']])
     expect(yes).toMatch(/^status +revoked$/m)
     expect(yes).toContain('exit=0')
+  })
+
+  it('shows what many would lose before it asks, and a dry run says how to go on', async () => {
+    for (const name of ['batch 1', 'batch 2']) await bin.json(['create-token', '--name', name])
+    const shown = await onTerminal(['revoke-tokens', '--text', 'batch', '--dry-run'], 120)
+    expect(shown).toMatch(/2 tokens are revoked \("batch 1", "batch 2"\)\. Never used\.$/m)
+    expect(shown).toMatch(
+      /^To do exactly this: the same command with --confirm [0-9a-f]{16} instead of --dry-run\.$/m,
+    )
+    const question = /2 tokens are revoked.*\n+This cannot be undone\. Go on\? \[y\/N\]/
+    const no = await onTerminal(['revoke-tokens', '--text', 'batch'], 120, [[question, 'n']])
+    expect(no).toMatch(/Nothing was changed\.[\s\S]*exit=2/)
+    const yes = await onTerminal(['revoke-tokens', '--text', 'batch'], 120, [[question, 'y']])
+    expect(yes).toMatch(/^revoked: 2$[\s\S]*exit=0/m)
+  })
+
+  it('asks nothing about a call that could not be made', async () => {
+    const screen = await onTerminal(['report-leak'], 120)
+    expect(screen).toMatch(/token_id.*secret[\s\S]*exit=2/)
   })
 
   it('R14: a password that is - is asked for without showing it', async () => {

@@ -122,6 +122,32 @@ describe('what the command line shows', () => {
     ])
   })
 
+  it('the call that mends a finding is a command on a line of its own, whole however narrow the terminal is', () => {
+    const { name, title, description, input, permission, effect } = list
+    const output = z.object({ findings: z.array(z.looseObject({})) })
+    const token_id = 'mgtk_03528HVlJojGSe1AB1Ipb3'
+    const access = { all_servers: false, servers: ['a'] }
+    const findings = [
+      { rule: 'unused', mend: { tool: 'set_token_enabled', arguments: { token_id, enabled: false } } },
+      { rule: 'same_name', mend: { tool: 'update_token', arguments: { name: `it's`, not_before: null } } },
+      {
+        rule: 'all_servers',
+        mend: { tool: 'update_token', arguments: { allowed_ips: ['::1', '10.0.0.1'], access } },
+      },
+    ]
+    const run = async () => ({ findings: [] })
+    const lint = operation({ name, title, description, input, output, permission, effect, run })
+    expect(view(lint, { findings }, 40, false).trimEnd().split('\n')).toEqual([
+      'rule',
+      'unused',
+      `  tokenwright set-token-enabled --token-id ${token_id} --enabled false`,
+      'same_name',
+      `  tokenwright update-token --name 'it'\\''s' --not-before null`,
+      'all_servers',
+      `  tokenwright update-token --allowed-ips ::1 --allowed-ips 10.0.0.1 --access '{"all_servers":false,"servers":["a"]}'`,
+    ])
+  })
+
   it('says so when a list is empty', () => {
     expect(view(list, { things: [] }, 80, false)).toBe('No things.\n')
   })

@@ -9,6 +9,8 @@ const told: ToldPreview = {
   lost: ['weather', 'git', 'mail'],
   revoked: 0,
   renewed: 0,
+  refused: 0,
+  nothing: false,
   names: ['ci'],
   atLeast: false,
   used: { seconds: 125, ip: '10.0.0.5' },
@@ -45,6 +47,16 @@ describe('what a change that has to be confirmed would do', () => {
     )
     expect(previewSummary({ ...told, hit: 0, lost: [], used: undefined, name: null, id: null })).toBe(
       'Revoke a token. No token loses a server.',
+    )
+  })
+
+  it('says how many are refused, and that there is nothing to do', () => {
+    const rotation = { ...told, title: 'Rotate', name: null, id: null, hit: 0, lost: [], used: null }
+    expect(previewSummary({ ...rotation, renewed: 1, refused: 2 })).toBe(
+      'Rotate. No token loses a server. 1 token gets a new secret ("ci"). 2 tokens are refused and stay as before. Never used.',
+    )
+    expect(previewSummary({ ...rotation, names: [], nothing: true, used: undefined })).toBe(
+      'Rotate. No token matches, so nothing would be changed.',
     )
   })
 

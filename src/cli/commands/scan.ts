@@ -150,13 +150,19 @@ function conclude({ counts, full }: Collection, judged: readonly Judged[]): void
     ...(counts.unreadable > 0 ? [`${counts.unreadable} things could not be read.`] : []),
     ...(full() ? ['There are more than are told here.'] : []),
   ]
-  const live = judged.filter((one) => one.live === true).length
+  const { length } = judged
+  const live = judged.filter((one) => one.live === true)
+  const found = `${length} ${length === 1 ? 'secret' : 'secrets'} found`
   const ended = (exit: number, sentence: string) =>
     new CommandFailed(new AppError('conflict', [sentence, ...notes].join(' ')), exit)
-  if (live > 0) throw ended(scanExits.live, `${live} of ${judged.length} secrets found are live.`)
+  if (live.length > 0) {
+    const next = live.every(({ reported }) => reported === null)
+      ? ' Add --report to report them as leaked.'
+      : ''
+    throw ended(scanExits.live, `${found}, ${live.length} live.${next}`)
+  }
   if (judged.some((one) => one.live === null))
-    throw ended(scanExits.unasked, `${judged.length} secrets found; nobody was asked whether they are live.`)
-  if (judged.length > 0)
-    throw ended(scanExits.dead, `${judged.length} secrets found, none of them live here.`)
+    throw ended(scanExits.unasked, `${found}; nobody was asked whether any is live.`)
+  if (length > 0) throw ended(scanExits.dead, `${found}, none live here.`)
   if (notes.length > 0) throw ended(scanExits.incomplete, 'No secrets found.')
 }

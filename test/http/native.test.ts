@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { defaultLimits } from '../../src/http/limits.ts'
 import { operations } from '../../tools/index.ts'
 import { database, databases } from '../support/databases.ts'
 import { sampleInput } from './sample.ts'
@@ -7,7 +8,8 @@ import { type Answer, openServing, type Running, statuses, wire } from './servin
 describe.each(databases)('POST /v1/<name> on $name', (one) => {
   let running: Running
   beforeAll(async () => {
-    running = await openServing(one)
+    // Every operation is refused to several bad credentials, all from one address.
+    running = await openServing(one, { limits: { ...defaultLimits, failuresPerMinute: 10_000 } })
   })
   afterAll(() => running.close())
 
@@ -58,7 +60,9 @@ describe('the native routes', () => {
   let secret: string
   let tokenId: string
   beforeAll(async () => {
-    running = await openServing(database('sqlite'))
+    running = await openServing(database('sqlite'), {
+      limits: { ...defaultLimits, failuresPerMinute: 10_000 },
+    })
     const made = await running.call('create_token', { name: 'holder' })
     secret = made.json.delivery.secret
     tokenId = made.json.token.id

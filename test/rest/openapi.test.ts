@@ -113,6 +113,22 @@ describe('/openapi.json', () => {
     }
   })
 
+  it('only the operations on many tokens take two steps; whatever else destroys is done by the one call it always was', () => {
+    const takes = ({ operation: { requestBody } }: Documented) => {
+      const [content] = Object.values(resolve(document, requestBody)?.content ?? {}) as { schema?: object }[]
+      return 'dry_run' in (resolve(document, content?.schema)?.properties ?? {})
+    }
+    const expected = native.filter(({ confirms }) => confirms).map(({ name }) => `POST /v1/${name}`)
+    expect(documented.filter(takes).map(lineOf).sort()).toEqual(expected.sort())
+    expect(expected).toHaveLength(2)
+    const single = [
+      'POST /v1/revoke_token',
+      'DELETE /magic-mcp-tokens/{token_id}',
+      'DELETE /api/tokens/{token_id}',
+    ]
+    expect(documented.map(lineOf)).toEqual(expect.arrayContaining(single))
+  })
+
   it('R47: operations that can be retried take the header Idempotency-Key, the others do not', () => {
     const takes = ({ operation }: Documented) =>
       operation.parameters?.some(

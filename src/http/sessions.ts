@@ -16,7 +16,7 @@ export interface Held {
 }
 
 export interface Sessions<Session extends Held> {
-  /** Keeps a new one; throws `unavailable` if all places are taken by calls in flight. */
+  /** Keeps a new one; throws `unavailable` if all places are taken by calls in flight of those who hold no more. */
   add(session: Session): void
   /** The live session of that id, if it is the principal's own. */
   find(id: string, principal: string): Session | undefined
@@ -54,16 +54,21 @@ export function makeSessions<Session extends Held>({
     await session.end()
   }
 
-  /** Ends the longest idle session of whoever holds the most, so that nobody can push the others out. */
-  function makeRoom(): void {
+  /**
+   * Ends the longest idle session of whoever holds the most, so that nobody can push the others out: neither by opening
+   * many, nor by keeping a call in flight in each of many.
+   */
+  function makeRoom(principal: string): void {
     sweep()
     if (live.size < max) return
     const held = new Map<string, number>()
     for (const { principal } of live.values()) held.set(principal, (held.get(principal) ?? 0) + 1)
-    const share = ({ principal }: Session) => held.get(principal) ?? 0
+    const share = ({ principal }: Pick<Session, 'principal'>) => held.get(principal) ?? 0
+    const own = share({ principal })
+    const busy = (session: Session) => (session.busy() ? 1 : 0)
     const [first] = [...live.values()]
-      .filter((session) => !session.busy())
-      .sort((a, b) => share(b) - share(a) || a.touched - b.touched)
+      .filter((session) => (session.busy() ? share(session) > own + 1 : share(session) >= own))
+      .sort((a, b) => share(b) - share(a) || busy(a) - busy(b) || a.touched - b.touched)
     if (first === undefined) {
       throw new AppError(
         'unavailable',
@@ -75,7 +80,7 @@ export function makeSessions<Session extends Held>({
 
   return {
     add(session) {
-      if (live.size >= max) makeRoom()
+      if (live.size >= max) makeRoom(session.principal)
       live.set(session.id, session)
     },
     find(id, principal) {

@@ -35,6 +35,8 @@ export function mcpRoutes(
     const read = checkMessage(await readJsonOf(visit.request, face.limits.bodyBytes))
     if ('refusal' in read) return answerWith(visit.request, visit.response, 400, read.refusal)
     const { message } = read
+    // What ends with the connection would never end.
+    if (visit.response.destroyed) return
     const era = isSecondEra(message, visit.request.headers['mcp-protocol-version']) ? await later() : first
     await era.post({ ...visit, message })
   }
@@ -42,6 +44,7 @@ export function mcpRoutes(
   async function answer(visit: Omit<Visit, 'caller'>): Promise<void> {
     const { request, facts } = visit
     const caller: Caller = await callerFrom(request, face, 'mcp', facts)
+    if (visit.response.destroyed) return
     const known = { ...visit, caller }
     if (request.method === 'POST') return post(known)
     const sessions = options.sessions === 'on' && !isLater(request.headers['mcp-protocol-version'])

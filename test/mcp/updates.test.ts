@@ -10,7 +10,7 @@ import { databases } from '../support/databases.ts'
 import { type Instance, openInstance } from '../support/instance.ts'
 import { startChild } from '../support/processes.ts'
 import { makeToken, nextId, plantGroup, plantKey, plantProject } from '../support/world.ts'
-import { type McpServer, startMcp, until } from './server.ts'
+import { bothTypes, listCall, type McpServer, openSession, startMcp, until } from './server.ts'
 
 /** What the client is told from here on. */
 function heardBy(client: Client): string[] {
@@ -144,5 +144,26 @@ describe.each(databases)('updates of resources on $name', (on) => {
     await client.subscribeResource({ uri: `token://${id}` })
     await until(() => reads > 2)
     await client.close()
+  })
+
+  it('R26: whoever subscribes in sessions without end and listens to none makes nobody read', async () => {
+    const key = await server.key('reader')
+    for (let at = 0; at < 30; at++) {
+      const session = await openSession(server, key)
+      const message = { ...listCall, method: 'resources/subscribe', params: { uri: 'tokens://expiring' } }
+      const answer = await server.send(key, message, { ...bothTypes, 'mcp-session-id': session })
+      expect(await answer.json()).toMatchObject({ result: {} })
+    }
+    const { core } = server.instance
+    const { stillGood } = core
+    let asked = 0
+    const counted: typeof stillGood = (presented) => {
+      asked += 1
+      return stillGood(presented)
+    }
+    Object.assign(core, { stillGood: counted })
+    await makeToken(node)
+    await silence()
+    expect(asked).toBe(0)
   })
 })

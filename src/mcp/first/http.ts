@@ -84,7 +84,8 @@ export function firstRoutes(face: HttpFace, surface: Surface, options: FirstOpti
       () => session.caller,
       (uri) => subscriptions.has(uri),
       (uri) => void channel.standing?.send(updated(uri)),
-      () => subscriptions.size > 0,
+      // Nothing is looked up for whoever does not listen, or sessions without end would cost without a stream.
+      () => subscriptions.size > 0 && channel.standing !== undefined,
     )
     return session
   }
@@ -112,7 +113,9 @@ export function firstRoutes(face: HttpFace, surface: Surface, options: FirstOpti
 
   function carry(delivery: Delivery, channel: Channel, sessionId?: string): void {
     const { request, response, message, caller } = delivery
-    const extra = { authInfo: { token: '', clientId: '', scopes: [], extra: { caller } } }
+    const left = new AbortController()
+    response.once('close', () => left.abort())
+    const extra = { authInfo: { token: '', clientId: '', scopes: [], extra: { caller, left: left.signal } } }
     if (isRequest(message)) channel.ask(message.id, message, exchangeOf(delivery, sessionId), extra)
     else {
       channel.tell(message, extra)

@@ -74,8 +74,11 @@ async function tell(extra: Extra, method: string, params: Json): Promise<void> {
 }
 
 async function askEach(extra: Extra, asks: Record<string, Ask>): Promise<Record<string, Json>> {
+  // Nobody hears the end of a call that was given up, or whose client has left, so nobody is asked on.
+  const left = extra.authInfo?.extra?.['left']
+  const signal = left instanceof AbortSignal ? AbortSignal.any([extra.signal, left]) : extra.signal
   const asking = Object.entries(asks).map(async ([key, ask]) => {
-    const answer = await extra.sendRequest(ask as ServerRequest, anything, { timeout: patience })
+    const answer = await extra.sendRequest(ask as ServerRequest, anything, { timeout: patience, signal })
     return [key, answer] as const
   })
   return Object.fromEntries(await Promise.all(asking))

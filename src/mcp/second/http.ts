@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import {
   createMcpHandler,
   type McpHttpHandler,
@@ -32,7 +33,9 @@ export function secondRoutes({ core, log }: HttpFace, surface: Surface): EraRout
     legacy: 'reject',
     onerror,
   })
-  const listening = new Map<McpHttpHandler, string>()
+  const listening = new Set<McpHttpHandler>()
+  /** Whose each stream is, from before it is open until it has ended. */
+  const places = new Map<ServerResponse, string>()
   const running = new Set<Promise<void>>()
 
   async function post(delivery: Delivery): Promise<void> {
@@ -51,12 +54,24 @@ export function secondRoutes({ core, log }: HttpFace, surface: Surface): EraRout
   async function listen(delivery: Delivery, message: RpcRequest): Promise<void> {
     const { caller, response } = delivery
     const principal = principalOf(caller.actor)
-    if ([...listening.values()].filter((one) => one === principal).length >= mostStreams)
+    if ([...places.values()].filter((one) => one === principal).length >= mostStreams)
       throw new AppError('rate_limited', `One credential holds at most ${mostStreams} standing streams.`)
+    places.set(response, principal)
+    try {
+      await follow(delivery, message)
+    } finally {
+      places.delete(response)
+    }
+  }
+
+  async function follow(delivery: Delivery, message: RpcRequest): Promise<void> {
+    const { caller, response } = delivery
     const { params, uris } = await narrowed(surface, caller, message)
+    // Who has left in the meantime would never be seen to leave.
+    if (response.destroyed) return
     const bus = busOf(surface, caller, new Set(uris))
     const own = createMcpHandler(factory, { legacy: 'reject', bus, onerror })
-    listening.set(own, principal)
+    listening.add(own)
     response.once('close', () => {
       listening.delete(own)
       void own.close()
@@ -67,7 +82,7 @@ export function secondRoutes({ core, log }: HttpFace, surface: Surface): EraRout
   return {
     post,
     async close() {
-      await Promise.all([...listening.keys()].map((own) => own.close()))
+      await Promise.all([...listening].map((own) => own.close()))
       const late = new Promise((resolve) => setTimeout(resolve, patience).unref())
       await Promise.race([Promise.allSettled(running), late])
       await entry.close()

@@ -8,11 +8,12 @@ import {
 import { type Actor, actorId } from '../../core/actor.ts'
 import type { Caller } from '../../core/context.ts'
 import { AppError } from '../../core/errors.ts'
-import { isRequest, objectIn, type RpcRequest } from '../../http/messages.ts'
+import { isRequest, type RpcRequest } from '../../http/messages.ts'
 import type { HttpFace } from '../../http/types.ts'
 import type { Surface } from '../surface.ts'
 import type { Delivery, EraRoutes } from '../visit.ts'
 import { authInfo, callerIn } from './caller.ts'
+import { narrowed } from './narrowed.ts'
 import { passOn } from './pass-on.ts'
 import { makeSecond } from './server.ts'
 import { isPlain, serveStraight } from './straight.ts'
@@ -51,22 +52,22 @@ export function secondRoutes({ core, log }: HttpFace, surface: Surface): EraRout
   }
 
   /** A stream of changes of its own, to what the caller may see alone. */
-  async function listen(delivery: Delivery, message: RpcRequest): Promise<void> {
+  async function listen(delivery: Delivery, asked: RpcRequest): Promise<void> {
     const { caller, response } = delivery
     const principal = principalOf(caller.actor)
     if ([...places.values()].filter((one) => one === principal).length >= mostStreams)
       throw new AppError('rate_limited', `One credential holds at most ${mostStreams} standing streams.`)
     places.set(response, principal)
     try {
-      await follow(delivery, message)
+      await follow(delivery, asked)
     } finally {
       places.delete(response)
     }
   }
 
-  async function follow(delivery: Delivery, message: RpcRequest): Promise<void> {
+  async function follow(delivery: Delivery, asked: RpcRequest): Promise<void> {
     const { caller, response } = delivery
-    const { params, uris } = await narrowed(surface, caller, message)
+    const { uris, message } = await narrowed(surface, caller, asked)
     // Who has left in the meantime would never be seen to leave.
     if (response.destroyed) return
     const bus = busOf(surface, caller, new Set(uris))
@@ -76,7 +77,7 @@ export function secondRoutes({ core, log }: HttpFace, surface: Surface): EraRout
       listening.delete(own)
       void own.close()
     })
-    await passOn(own, { ...delivery, message: { ...message, params } }, authInfo(caller))
+    await passOn(own, { ...delivery, message }, authInfo(caller))
   }
 
   return {
@@ -88,16 +89,6 @@ export function secondRoutes({ core, log }: HttpFace, surface: Surface): EraRout
       await entry.close()
     },
   }
-}
-
-/** The subscription without what the caller may not see; what is left out is not acknowledged. */
-async function narrowed(surface: Surface, caller: Caller, { params = {} }: RpcRequest) {
-  const notifications = objectIn(params, 'notifications')
-  const asked = notifications['resourceSubscriptions']
-  const uris = Array.isArray(asked) ? asked.filter((uri) => typeof uri === 'string') : []
-  const seen = uris.length === 0 ? [] : ((await surface.watchable?.(caller, uris)) ?? [])
-  const kept = { ...notifications, ...(Array.isArray(asked) && { resourceSubscriptions: seen }) }
-  return { uris: seen, params: { ...params, ...('notifications' in params && { notifications: kept }) } }
 }
 
 function busOf(surface: Surface, caller: Caller, uris: ReadonlySet<string>): ServerEventBus {

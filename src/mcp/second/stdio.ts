@@ -1,10 +1,11 @@
 import type { JSONRPCMessage, Server, Transport } from '@modelcontextprotocol/server'
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
 import type { Caller } from '../../core/context.ts'
-import type { RpcMessage } from '../../http/messages.ts'
+import { isRequest, type RpcMessage, type RpcRequest } from '../../http/messages.ts'
 import type { Conversation, Send } from '../line.ts'
 import type { Surface } from '../surface.ts'
 import { makeWire } from '../wire.ts'
+import { narrowed } from './narrowed.ts'
 import { makeSecond } from './server.ts'
 
 /** A conversation of the second era on one connection. */
@@ -28,14 +29,14 @@ export async function openSecond(
   const pass = (message: RpcMessage) => line.onmessage?.(message as JSONRPCMessage)
 
   /** Changes are followed once a client asks for them, from before it is told so. */
-  async function listen(message: RpcMessage): Promise<void> {
+  async function listen(asked: RpcRequest): Promise<void> {
     // The SDK passes on to each subscription what it asked for and drops the rest.
     unwatch ??= surface.watch?.(
       callerOf,
       () => true,
       (uri) => void server?.sendResourceUpdated({ uri }).catch(() => undefined),
     )
-    await surface.watchable?.(callerOf(), [])
+    const { message } = await narrowed(surface, callerOf(), asked)
     pass(message)
   }
 
@@ -43,7 +44,7 @@ export async function openSecond(
   return {
     wire,
     receive(message) {
-      if ('method' in message && message.method === 'subscriptions/listen') void listen(message)
+      if (isRequest(message) && message.method === 'subscriptions/listen') void listen(message)
       else pass(message)
     },
     async close() {

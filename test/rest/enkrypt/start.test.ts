@@ -98,7 +98,7 @@ describe('the command line and HTTP', () => {
   })
 
   /** Commands about the process or the caller's own machine; they are no operations. */
-  const local = ['serve', 'stdio', 'client-config', 'version', 'key generate', 'help']
+  const local = ['serve', 'stdio', 'scan', 'client-config', 'version', 'key generate', 'help']
   /** Commands that are an operation under another name. */
   const renamed: Record<string, string> = {
     'key create': 'create_management_key',

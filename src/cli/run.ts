@@ -7,7 +7,7 @@ import { visible } from './text.ts'
 import type { World } from './world.ts'
 
 /** The exit code of each refusal; 0 is success. */
-export const exitCodes: Record<ErrorCode, number> = {
+const exitCodes: Record<ErrorCode, number> = {
   invalid_input: 2,
   unauthenticated: 3,
   forbidden: 4,

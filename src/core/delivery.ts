@@ -11,7 +11,7 @@ import { secretString } from './fields.ts'
 import { makePrivateFolder, writePrivately } from './private-file.ts'
 
 /** How long a one-time link waits, ms (security R7). */
-export const linkLife = 10 * 60_000
+const linkLife = 10 * 60_000
 
 /** Prefix of the codes of one-time links. */
 export const linkPrefix = 'once'

@@ -14,7 +14,7 @@ export type Steps = { dry_run?: boolean | undefined; confirm?: string | undefine
 export const mostNamed = 20
 
 /** What a dry run answers. */
-export const previewView = z.object({
+const previewView = z.object({
   summary: z.string().describe('Show this to the user.'),
   servers_lost: z.object({
     count: z.int(),

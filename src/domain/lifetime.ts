@@ -35,7 +35,7 @@ export function daysAfter(now: string, days: number): string {
 }
 
 /** The sentences every face uses when a token without an end is refused, by the rule that does. */
-export const permanentRefused = {
+const permanentRefused = {
   max_lifetime_days: 'Tokens without an expiry are not allowed here: max_lifetime_days is set.',
   require_expiry: 'Tokens without an expiry are not allowed here: require_expiry is set.',
 } as const

@@ -31,12 +31,7 @@ export interface PolicyFacts {
   not_before: string | null
 }
 
-export const policyRules = [
-  'max_lifetime_days',
-  'require_expiry',
-  'require_allowed_ips',
-  'dormant_days',
-] as const
+const policyRules = ['max_lifetime_days', 'require_expiry', 'require_allowed_ips', 'dormant_days'] as const
 
 /** A rule of a policy that a token can break by itself, and how it does, as a sentence. */
 export interface Violation {

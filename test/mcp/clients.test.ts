@@ -79,27 +79,6 @@ describe.each(matrix)('the official client $client over $road', ({ client, speak
       expect(events[0]).toMatchObject({ action: 'revoke_token', details: { confirmed_by: 'person' } })
     })
 
-    it('reads a token as a resource, and is told when it changed', async () => {
-      const made = await speaker.call('create_token', { name: 'followed' })
-      const { token } = made.structuredContent as { token: { id: string } }
-      const uri = `token://${token.id}`
-      expect(JSON.parse((await speaker.read(uri)) ?? '')).toMatchObject({ token: { name: 'followed' } })
-      const told: string[] = []
-      const stop = await speaker.watch(uri, (one) => told.push(one))
-      await vi.waitFor(async () => {
-        await speaker.call('update_token', {
-          token_id: token.id,
-          description: `at ${told.length} ${Date.now()}`,
-        })
-        await vi.waitFor(() => expect(told).toContain(uri), 2_000)
-      }, 10_000)
-      await stop()
-    })
-
-    it('gets a runbook', async () => {
-      expect(await speaker.prompt('rotate_due')).toContain('rotate_token')
-    })
-
     it('reads refusals as results and unknown tools as errors of the protocol', async () => {
       const refused = await speaker.call('get_token', { token_id: 'tok_0000000000000000000000000' })
       expect(refused).toMatchObject({ isError: true, _meta: { 'tokenwright/code': expect.any(String) } })

@@ -16,7 +16,7 @@ import { jsonText } from '../text.ts'
 import type { Given, Session, World } from '../world.ts'
 
 /** Exit codes of a scan beside those of refusals; 0 = everything was read and nothing found. */
-export const scanExits = { live: 10, dead: 11, unasked: 12, incomplete: 13 }
+const scanExits = { live: 10, dead: 11, unasked: 12, incomplete: 13 }
 
 const about =
   'Finds secrets of Tokenwright in a file, a folder with its git history, or standard input (-), by their prefix and checksum, and says whether each is live. Exit codes: 0 nothing found, 10 a live one, 11 none that is live, 12 found and nobody asked (--offline), 13 nothing found but not everything could be read.'

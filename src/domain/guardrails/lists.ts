@@ -3,9 +3,9 @@ import { folded, plain } from './folding.ts'
 import type { Detector, Family } from './leaf.ts'
 
 export const mostKeywords = 100
-export const longestKeyword = 200
+const longestKeyword = 200
 export const mostPatterns = 50
-export const longestPattern = 500
+const longestPattern = 500
 /** Steps of a compiled pattern: counted repetition makes a short one large. */
 const largestPattern = 1_000
 

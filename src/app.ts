@@ -6,6 +6,7 @@ import { makeChanges } from './core/changes.ts'
 import { makeCounting } from './core/counting.ts'
 import { disableDormant } from './core/dormant.ts'
 import { makeEntries } from './core/entries.ts'
+import { makeTrialGate } from './core/gate.ts'
 import type { Core } from './core/invoke.ts'
 import { loadMaster } from './core/master-key.ts'
 import { refuseConfusion } from './core/policy.ts'
@@ -65,6 +66,7 @@ export async function openApp(instance: Instance): Promise<App> {
       uses,
       tallies,
       signIns: makeSignInLimits({ clock }),
+      trials: makeTrialGate(),
       clock,
       entries: makeEntries(store, lookups, keys),
       lookups,

@@ -8,13 +8,21 @@ interface GateLimits {
   waiting: number
   /** How long one waits, ms. */
   patience: number
+  /** What those are told whose turn does not come. */
+  told?: string
 }
 
 /** One sentence for every limit of sign-ins, so that it does not tell which was met. */
 export const tooManySignIns = 'Too many sign-ins at this moment. Wait a few seconds and try again.'
 
+/** A change that is only tried holds the write lock like any other, and costs its caller nothing: one at a time (security R45). */
+export function makeTrialGate(): Gate {
+  const told = 'Too many changes are being tried out at this moment. Wait a second and try again.'
+  return makeGate({ waiting: 64, patience: 5_000, told })
+}
+
 /** Lets one piece of work run at a time, in the order they came (security R48). */
-export function makeGate({ waiting, patience }: GateLimits): Gate {
+export function makeGate({ waiting, patience, told = tooManySignIns }: GateLimits): Gate {
   let running = false
   const queue: (() => void)[] = []
 
@@ -23,7 +31,7 @@ export function makeGate({ waiting, patience }: GateLimits): Gate {
       running = true
       return Promise.resolve()
     }
-    if (queue.length >= waiting) return Promise.reject(busy())
+    if (queue.length >= waiting) return Promise.reject(busy(told))
     return new Promise((resolve, reject) => {
       const go = () => {
         clearTimeout(timer)
@@ -31,7 +39,7 @@ export function makeGate({ waiting, patience }: GateLimits): Gate {
       }
       const timer = setTimeout(() => {
         queue.splice(queue.indexOf(go), 1)
-        reject(busy())
+        reject(busy(told))
       }, patience)
       queue.push(go)
     })
@@ -53,6 +61,6 @@ export function makeGate({ waiting, patience }: GateLimits): Gate {
   }
 }
 
-function busy(): AppError {
-  return new AppError('rate_limited', tooManySignIns, { reason: 'gate', retry_after: 1 })
+function busy(told: string): AppError {
+  return new AppError('rate_limited', told, { reason: 'gate', retry_after: 1 })
 }

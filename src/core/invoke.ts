@@ -16,6 +16,7 @@ import type { Caller, Context, Event, Host } from './context.ts'
 import { dialectShapes } from './dialect-shapes.ts'
 import type { Entries } from './entries.ts'
 import { AppError, GivenBack, lacking } from './errors.ts'
+import type { Gate } from './gate.ts'
 import * as idempotent from './idempotent.ts'
 import type { AnyOperation, Given, Made, Operation } from './operation.ts'
 import { parseInput } from './parse.ts'
@@ -43,6 +44,8 @@ export interface Core {
   uses: Uses
   tallies: Tallies
   signIns: SignInLimits
+  /** Where changes wait that are tried out, or compared with what was shown. */
+  trials: Gate
   host: Host
   clock(): number
   /** Tells the log of a fault nobody expected; the caller only gets its request id. */
@@ -250,7 +253,9 @@ async function change<I extends Shape, O extends Shape, P, F extends Shape, G ex
   { before, attempt, witness }: Setting,
 ): Promise<Made<O, G>> {
   const prepared = (await operation.prepare?.(before, input)) as P
-  return transaction(chain(core), async ({ db, now, seq, append }) => {
+  const held = (work: (turn: Turn) => Promise<Made<O, G>>) => transaction(chain(core), work)
+  const turn: typeof held = witness === undefined ? held : (work) => core.trials(() => held(work))
+  return turn(async ({ db, now, seq, append }) => {
     // Two callers with one key meet here: the second finds the answer of the first.
     const kept = attempt && (await idempotent.recall(db, attempt, now))
     if (kept !== undefined) return kept as Made<O, G>
@@ -310,7 +315,7 @@ function context(core: Core, caller: Caller, db: Db, at: number, seq: number): C
     rehearse(name, input, look) {
       const inside = (turn: Turn) => context(core, caller, turn.db, Date.parse(turn.now), turn.seq)
       return rehearse(
-        { chain: chain(core), operations: core.operations, outside: ctx, inside },
+        { chain: chain(core), trials: core.trials, operations: core.operations, outside: ctx, inside },
         name,
         input,
         look,

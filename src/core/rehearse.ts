@@ -1,6 +1,7 @@
 import { may } from './actor.ts'
 import type { Context } from './context.ts'
 import { AppError, lacking } from './errors.ts'
+import type { Gate } from './gate.ts'
 import type { AnyOperation } from './operation.ts'
 import { parseInput } from './parse.ts'
 import { type Turn, transaction } from './transaction.ts'
@@ -18,6 +19,7 @@ export interface Rehearsed<Seen> {
 
 interface Stage {
   chain: Parameters<typeof transaction>[0]
+  trials: Gate
   operations: ReadonlyMap<string, AnyOperation>
   /** For work that is not in the transaction. */
   outside: Context
@@ -32,7 +34,7 @@ const takenBack = new Error('the change was rehearsed only')
  * read see what it would do.
  */
 export async function rehearse<Seen>(
-  { chain, operations, outside, inside }: Stage,
+  { chain, trials, operations, outside, inside }: Stage,
   name: string,
   raw: object,
   look: (ctx: Context) => Promise<Seen>,
@@ -42,15 +44,17 @@ export async function rehearse<Seen>(
   const input = parseInput(operation, raw)
   operation.check?.(input, outside.now)
   const prepared = await attempt(async () => operation.prepare?.(outside, input))
-  const seen = await rolledBack(chain, async (turn) => {
-    const ctx = inside(turn)
-    const before = await look(ctx)
-    const made =
-      prepared.refused === undefined
-        ? await attempt(() => operation.run(ctx, input, prepared.output))
-        : { ...prepared, output: undefined }
-    return { ...made, before, after: made.refused === undefined ? await look(ctx) : before }
-  })
+  const seen = await trials(() =>
+    rolledBack(chain, async (turn) => {
+      const ctx = inside(turn)
+      const before = await look(ctx)
+      const made =
+        prepared.refused === undefined
+          ? await attempt(() => operation.run(ctx, input, prepared.output))
+          : { ...prepared, output: undefined }
+      return { ...made, before, after: made.refused === undefined ? await look(ctx) : before }
+    }),
+  )
   return { ...seen, refused: seen.refused ?? unpermitted(outside, operation, input) }
 }
 

@@ -147,23 +147,29 @@ describe.each(databases)('updates of resources on $name', (on) => {
   })
 
   it('R26: whoever subscribes in sessions without end and listens to none makes nobody read', async () => {
+    const { changes } = server.instance.core
+    const { follow } = changes
+    const followers: Parameters<typeof follow>[0][] = []
+    const seen: typeof follow = (follower) => {
+      followers.push(follower)
+      return follow(follower)
+    }
+    Object.assign(changes, { follow: seen })
     const key = await server.key('reader')
+    const listening = () => followers.filter((follower) => follower.listens()).length
+    let session = ''
     for (let at = 0; at < 30; at++) {
-      const session = await openSession(server, key)
+      session = await openSession(server, key)
       const message = { ...listCall, method: 'resources/subscribe', params: { uri: 'tokens://expiring' } }
       const answer = await server.send(key, message, { ...bothTypes, 'mcp-session-id': session })
       expect(await answer.json()).toMatchObject({ result: {} })
     }
-    const { core } = server.instance
-    const { stillGood } = core
-    let asked = 0
-    const counted: typeof stillGood = (presented) => {
-      asked += 1
-      return stillGood(presented)
-    }
-    Object.assign(core, { stillGood: counted })
-    await makeToken(node)
-    await silence()
-    expect(asked).toBe(0)
+    expect([followers.length, listening()]).toEqual([30, 0])
+    const stream = new AbortController()
+    const headers = { authorization: `Bearer ${key}`, 'mcp-session-id': session, ...bothTypes }
+    await fetch(server.url, { headers, signal: stream.signal })
+    expect(listening()).toBe(1)
+    stream.abort()
+    await until(() => listening() === 0)
   })
 })

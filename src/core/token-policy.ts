@@ -52,11 +52,17 @@ const broken: Partial<Record<Violation['rule'], keyof TokenRow>> = {
 
 /** Refuses to renew what the policy would not let anyone make now: rotation obeys it as well. */
 export async function requirePolicy(ctx: Context, token: TokenRow): Promise<void> {
+  const refusal = await policyRefusal(ctx, token)
+  if (refusal !== undefined) throw refusal
+}
+
+/** The refusal of a token that the policy does not let anyone renew; undefined = it may be renewed. */
+export async function policyRefusal(ctx: Context, token: TokenRow): Promise<AppError | undefined> {
   const policy = await policyFor(ctx, token.project_id)
   // To renew a token that nobody used is what wakes it.
   const [first] = violationsOf(token, policy, ctx.now).filter(({ rule }) => rule in mending)
-  if (first === undefined) return requireRoom(ctx, token, 0)
-  throw new AppError('conflict', `${first.detail} ${mending[first.rule]}`, {
+  if (first === undefined) return roomRefusal(ctx, token, 0)
+  return new AppError('conflict', `${first.detail} ${mending[first.rule]}`, {
     entity: 'token',
     id: token.id,
     field: broken[first.rule] ?? 'token_id',
@@ -81,20 +87,26 @@ export async function boundsOf(
  * Refuses more live tokens than an owner may have. It counts inside the transaction that adds one, and these follow one
  * another, so that no race makes one too many.
  */
-export async function requireRoom(
+export async function requireRoom(ctx: Context, owned: Belongs): Promise<void> {
+  const refusal = await roomRefusal(ctx, owned, 1)
+  if (refusal !== undefined) throw refusal
+}
+
+async function roomRefusal(
   ctx: Context,
   { owner_id, project_id }: Belongs,
-  adding: 0 | 1 = 1,
-): Promise<void> {
-  if (owner_id === null) return
+  adding: 0 | 1,
+): Promise<AppError | undefined> {
+  if (owner_id === null) return undefined
   for (const { most, project_id: within } of await boundsOf(ctx, project_id)) {
     const live = await tokens.countLive(ctx.db, owner_id, within, ctx.now, most + 1)
     if (live + adding <= most) continue
     const where = within === null ? '' : ' in this project'
-    throw new AppError(
+    return new AppError(
       'conflict',
       `An owner may have ${most} live tokens${where} (max_live_tokens_per_owner), and this one has ${live > most ? 'more' : 'them'}. End one with revoke_token first.`,
       { entity: 'user', id: owner_id, field: 'owner_id', reason: 'max_live_tokens_per_owner' },
     )
   }
+  return undefined
 }

@@ -149,6 +149,16 @@ describe.each(databases)('leaked secrets on $name', (database) => {
     expect(await verdict(secret)).toBe('unknown')
   })
 
+  it('rotate ends the leaked secret also where the policy allows no new one, which nobody gets then', async () => {
+    const { id, secret } = await makeToken(instance)
+    await setPolicy(instance, { require_allowed_ips: true })
+    expect(await refusal(instance.call('operator', rotate_token, { token_id: id }))).toBe('conflict')
+    const done = await instance.call('operator', report_leak, { token_id: id, action: 'rotate' })
+    expect(done).toMatchObject({ result: 'withheld', delivery: null, token: { generation: 2 } })
+    expect(await verdict(secret)).toBe('unknown')
+    expect(await refusal(instance.call('operator', rotate_token, { token_id: id }))).toBe('conflict')
+  })
+
   it('a replaced secret that leaks in its grace ends alone', async () => {
     for (const action of ['revoke', 'rotate'] as const) {
       const { id, secret } = await makeToken(instance)

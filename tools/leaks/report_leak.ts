@@ -17,7 +17,7 @@ import { refuseWider } from '../../src/core/limits.ts'
 import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
 import { replaceSecret } from '../../src/core/replacing.ts'
-import { policyFor, requirePolicy } from '../../src/core/token-policy.ts'
+import { policyFor, policyRefusal } from '../../src/core/token-policy.ts'
 import { findToken, raced } from '../../src/core/token-state.ts'
 import { shortTokenView, showToken, tokenView } from '../../src/core/views/token.ts'
 import { leakActions } from '../../src/domain/settings.ts'
@@ -27,7 +27,7 @@ const results = {
   revoked: 'It is refused from now on. create_token makes another where one is still needed.',
   rotated: 'The leaked secret is refused from now on; hand the new one to whoever uses the token.',
   withheld:
-    'The leaked secret is refused from now on, and nobody has the new one: rotate_token hands one out.',
+    'The leaked secret is refused from now on, and nobody has the new one: rotate_token hands one out, or says what to mend first.',
   predecessor_ended: 'The replaced secret is refused from now on; the current one was not seen and stays.',
   marked: 'It still works. Warn its owner, then end it with revoke_token or replace it with rotate_token.',
   already_ended: 'That secret was refused before; nothing had to be done.',
@@ -131,10 +131,10 @@ async function treated(ctx: Context, holder: Holder, { action, columns }: Prepar
     return { result: 'revoked', row: await endLeaked(ctx, row) }
   // An expired token opens nothing, but would again with the leaked secret once it was prolonged.
   const isExpired = row.expires_at !== null && row.expires_at <= ctx.now
-  if (ctx.actor.kind === 'reporter' || isExpired)
+  if (ctx.actor.kind !== 'reporter' && !isExpired) await refuseWider(ctx, row)
+  // What keeps a token from a new secret is no reason to leave it the leaked one.
+  if (ctx.actor.kind === 'reporter' || isExpired || (await policyRefusal(ctx, row)) !== undefined)
     return { result: 'withheld', row: await withholdSecret(ctx, row, columns) }
-  await refuseWider(ctx, row)
-  await requirePolicy(ctx, row)
   const { generation } = row
   const rotated = await replaceSecret(ctx, row, { columns, generation, grace_seconds: 0 })
   if (rotated === undefined) throw raced(row.id)

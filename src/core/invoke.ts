@@ -29,6 +29,7 @@ import type { Tallies } from './tallies.ts'
 import { type Turn, transaction } from './transaction.ts'
 import type { Uses } from './uses.ts'
 import type { Verifier } from './verify.ts'
+import { withMend } from './with-mend.ts'
 
 /** What operations run on; one per process. */
 export interface Core {
@@ -72,7 +73,7 @@ export async function invoke<I extends Shape, O extends Shape, P, F extends Shap
     return operation.output.parse(output)
   } catch (error) {
     if (error instanceof GivenBack) throw error
-    throw told(core, caller, error)
+    throw told(core, caller, withMend(operation as unknown as AnyOperation, error))
   }
 }
 

@@ -77,6 +77,10 @@ describe('refusals by the state of things', () => {
 
   it('what the policy of the instance refuses is said with the name of its setting', async () => {
     await setPolicy(server.instance, { max_lifetime_days: 10, delivery_kinds: ['link'] })
+    expect(await refused(admin, 'create_token', { name: 'x', expires_at: null })).toEqual([
+      'invalid_input',
+      'Tokens without an expiry are not allowed here: max_lifetime_days is set. Give expires_at.',
+    ])
     expect(await refused(admin, 'create_token', { name: 'x', delivery: 'inline' })).toEqual([
       'forbidden',
       expect.stringMatching(/delivery_kinds; ask for "?link/),

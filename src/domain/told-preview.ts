@@ -76,15 +76,21 @@ function list(names: readonly string[]): string {
   return ` (${names.slice(0, mostNames).map(quoted).join(', ')}${more})`
 }
 
-/** Text of others between quotes: nothing in it ends them, breaks the line, or turns its direction. */
+/** Text of others between quotes: nothing in it ends them, looks as if it did, breaks the line, turns its direction, or is a link, a picture or code where a client shows Markdown. */
 export function quoted(text: string): string {
   return `"${plain(text, 60)}"`
 }
 
+/** Marks that are, or are read as, the ends of a quotation, and those of code. */
+const quotation = /["`\u00AB\u00BB\u201C-\u201F\u2033\u2036\u275D\u275E\u301D-\u301F\uFF02]/gu
+
 function plain(text: string, longest: number): string {
   const line = text
     .replace(/[\p{C}\p{Z}]+/gu, ' ')
-    .replaceAll('"', "'")
+    .replace(quotation, "'")
+    .replaceAll('<', '‹')
+    .replaceAll('>', '›')
+    .replaceAll('](', '] (')
     .trim()
   const characters = [...line]
   return characters.length <= longest ? line : `${characters.slice(0, longest - 1).join('')}…`

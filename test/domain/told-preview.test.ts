@@ -62,6 +62,8 @@ describe('what a change that has to be confirmed would do', () => {
 
   it('R11: names are text of others: nothing in them ends the quotes, breaks the line, turns it, or goes on for long', () => {
     expect(quoted('a" and then\n\u202Eall\u0007 of it')).toBe(`"a' and then all of it"`)
+    expect(quoted('a” is kept. «b» ＂c')).toBe(`"a' is kept. 'b' 'c"`)
+    expect(quoted('![x](http://a.b/c) `d` <e>')).toBe(`"![x] (http://a.b/c) 'd' ‹e›"`)
     expect(quoted('x'.repeat(200))).toBe(`"${'x'.repeat(59)}…"`)
     expect([...quoted('😀'.repeat(200))]).toHaveLength(62)
   })

@@ -4,6 +4,7 @@ import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { chosen } from '../../src/mcp/toolsets.ts'
 import { toolsets } from '../../tools/index.ts'
+import { set_environment } from '../../tools/projects/set_environment.ts'
 import { set_token_enabled } from '../../tools/tokens/set_token_enabled.ts'
 import { databases } from '../support/databases.ts'
 import {
@@ -11,6 +12,7 @@ import {
   makeToken,
   plantGroup,
   plantKey,
+  plantProject,
   plantServer,
   stateTables,
   trailOf,
@@ -233,6 +235,18 @@ describe.each(databases)('what destroys over MCP on $name', (database) => {
       return { action: 'accept', content: { confirm: true } }
     })
     expect(code(await call(by, 'revoke_token', { token_id }))).toBe('conflict')
+  })
+
+  it('a confirm for an environment does not remove the next one of that name', async () => {
+    const { project_id } = await plantProject(server.instance)
+    const make = (name: string) => server.instance.call('admin', set_environment, { project_id, name })
+    await make('first')
+    await make('staging')
+    const args = { project_id, name: 'staging' }
+    const { confirm } = await show(client, 'delete_environment', args)
+    expect(code(await call(client, 'delete_environment', { ...args, confirm }))).toBeUndefined()
+    await make('staging')
+    expect(code(await call(client, 'delete_environment', { ...args, confirm }))).toBe('conflict')
   })
 
   it('R13: who may not, is told so before anything is shown, and it is on record', async () => {

@@ -9,6 +9,7 @@ import type { Role } from '../../src/core/permissions.ts'
 import { makeLog } from '../../src/log.ts'
 import { makeProduct } from '../../src/mcp/product.ts'
 import { serveStdio } from '../../src/mcp/stdio.ts'
+import type { Surface } from '../../src/mcp/surface.ts'
 import { operations } from '../../tools/index.ts'
 import { redeem_link } from '../../tools/system/redeem_link.ts'
 import { database } from '../support/databases.ts'
@@ -32,6 +33,7 @@ function serving({
   role = 'operator' as Role,
   stdout = new PassThrough() as Writable,
   readOnly = false,
+  differs = {} as Partial<Surface>,
 } = {}) {
   const stdin = new PassThrough()
   const lines: string[] = []
@@ -43,7 +45,7 @@ function serving({
   const log = makeLog('debug', { write: (line) => instance.log.push(line) })
   const { core } = instance
   const done = serveStdio({
-    surface: makeProduct(core, { toolsets: [], readOnly, version: '1' }),
+    surface: { ...makeProduct(core, { toolsets: [], readOnly, version: '1' }), ...differs },
     role,
     user: 'tester',
     log,
@@ -298,3 +300,21 @@ function transcript(child: ChildProcess) {
     },
   }
 }
+
+describe('a store that is away', () => {
+  it('R18: a client that wants to follow it then is answered, and the process goes on', async () => {
+    const watchable = async () => {
+      throw new Error('the store is away')
+    }
+    const { send, answered, stdin, done } = serving({ differs: { watchable } })
+    const _meta = {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientCapabilities': {},
+    }
+    const notifications = { resourceSubscriptions: ['tokens://expiring'] }
+    send({ jsonrpc: '2.0', id: 1, method: 'subscriptions/listen', params: { _meta, notifications } })
+    expect(await answered(1)).toMatchObject([{ id: 1, error: { code: -32603, message: 'Internal error' } }])
+    stdin.end()
+    await done
+  })
+})

@@ -108,6 +108,19 @@ describe.each(databases)('policies on $name', (database) => {
       },
     )
 
+    it('R19: require_allowed_ips binds whoever prolongs a token that was made before it, not whoever shortens one', async () => {
+      const { id } = await makeToken(instance, { ...bound(), expires_in_days: 5 })
+      await set({ require_allowed_ips: true })
+      for (const longer of [{ expires_in_days: 6 }, { expires_at: null }])
+        expect(await refuses(() => update(id, longer))).toMatchObject({
+          code: 'invalid_input',
+          reason: 'require_allowed_ips',
+        })
+      await update(id, { expires_in_days: 4 })
+      await update(id, { expires_in_days: 20, allowed_ips: ['192.0.2.1'] })
+      await update(id, { expires_in_days: 30 })
+    })
+
     it('R19: max_live_tokens_per_owner binds create, the return of an expired token, and rotate once it is exceeded', async () => {
       const owner = { owner_id, ...bound() }
       const expired = await makeToken(instance, { ...owner, expires_in_days: 1 })

@@ -45,7 +45,8 @@ export const delete_environment = operation({
       )
     }
     const changed = await projects.removeEnvironment(ctx.db, project.id, name)
-    ctx.note({ name })
+    // Another one of that name is another one, so that a yes to this one does not remove it.
+    ctx.note({ name, environment_id: known.id })
     return { project: await showProject(ctx, changed ? await touchProject(ctx, project) : project), changed }
   },
 })

@@ -71,6 +71,9 @@ export const update_token = operation({
     // One that is expired lives again.
     if (asked && token.expires_at !== null && token.expires_at <= ctx.now) await requireRoom(ctx, token)
     const expiry = granted === undefined ? token.expires_at : granted
+    // Whoever prolongs renews: a rule that came later binds the token from then on.
+    const prolongs = token.expires_at !== null && (expiry === null || expiry > token.expires_at)
+    if (prolongs && allowed_ips === undefined && token.allowed_ips === null) grantAddresses(ctx, null, policy)
     if (input.access || allowed_ips !== undefined || not_before !== undefined) refuseExpired(ctx, token)
     const reach = await reachOf(ctx, input.access)
     const setReach = await resolveAccess(ctx, reach)

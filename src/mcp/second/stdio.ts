@@ -2,6 +2,7 @@ import type { JSONRPCMessage, Server, Transport } from '@modelcontextprotocol/se
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
 import type { Caller } from '../../core/context.ts'
 import { isRequest, type RpcMessage, type RpcRequest } from '../../http/messages.ts'
+import { internal, rpc, rpcError } from '../../http/rpc.ts'
 import type { Conversation, Send } from '../line.ts'
 import type { Surface } from '../surface.ts'
 import { makeWire } from '../wire.ts'
@@ -44,7 +45,9 @@ export async function openSecond(
   return {
     wire,
     receive(message) {
-      if (isRequest(message) && message.method === 'subscriptions/listen') void listen(message)
+      if (isRequest(message) && message.method === 'subscriptions/listen')
+        // What cannot be followed now is answered, since nobody waits for the rejection and it would end the process.
+        void listen(message).catch(() => send(rpcError(rpc.internal, internal, message.id)))
       else pass(message)
     },
     async close() {

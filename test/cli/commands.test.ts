@@ -232,7 +232,7 @@ describe('the command line', () => {
     await refused(bin.run(['create-token', '--name', 'x', '--expires-at', 'null']), 2, /require_expiry/)
     await bin.json(['settings', 'set', 'require_expiry', 'false'])
     expect((await bin.run(['settings', 'set', '--help'])).stdout).toMatch(
-      /require_allowed_ips: .*dormant_days: /s,
+      /^ {2}require_allowed_ips +true = .*^ {2}dormant_days +Tokens /ms,
     )
     await refused(
       bin.run(['settings', 'set', 'max_lifetime', '90']),

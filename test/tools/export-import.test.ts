@@ -306,8 +306,8 @@ describe.each(databases)('exports and imports on $name', (database) => {
       ['invalid_input', `${place}.0.config.env.MASKED`],
       ['invalid_input', `${place}.0.config.env.LD_PRELOAD`],
       ['invalid_input', 'input_file'],
-      ['invalid_input', undefined],
-      ['not_found', undefined],
+      ['invalid_input', 'input_file'],
+      ['not_found', 'input_file'],
     ])
     expect(await contents(instance, stateTables)).toBe(before)
   })

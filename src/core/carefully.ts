@@ -130,7 +130,8 @@ function formOf(titles: Record<string, string>): object {
 }
 
 function requireYes(reply: Reply | undefined, members: readonly string[]): void {
-  if (reply?.action === 'accept' && members.every((name) => reply.content[name] === true)) return
+  const said = (name: string) => Object.hasOwn(reply?.content ?? {}, name) && reply?.content[name] === true
+  if (reply?.action === 'accept' && members.every(said)) return
   const why = reply?.action === 'cancel' || reply === undefined ? 'gave no answer' : 'did not agree'
   throw new AppError(
     'conflict',

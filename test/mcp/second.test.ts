@@ -244,6 +244,26 @@ describe('a call that is given back with a question', () => {
     }
   })
 
+  it('R20: an answer counts only as a member of its own, and so does a yes in it', async () => {
+    const key = await server.key('operator')
+    const { token } = await made('inherited')
+    const { requestState, inputResponses } = await asked(key, token.id)
+    const [question = ''] = Object.keys(inputResponses)
+    const accepted = { action: 'accept', content: { confirm: true } }
+    expect(inputResponses[question]).toEqual(accepted)
+    // Written as JSON by a client, __proto__ is a member like any other until somebody copies it.
+    const inherited = (value: object) => JSON.parse(`{"__proto__":${JSON.stringify(value)}}`)
+    for (const answers of [
+      inherited({ [question]: accepted }),
+      { [question]: { ...accepted, content: inherited(accepted.content) } },
+      { [question]: inherited(accepted) },
+    ]) {
+      const again = { requestState, inputResponses: answers }
+      await call(key, 'revoke_token', { token_id: token.id }, again, { abilities: asksForms })
+      expect(await isLive(token.id)).toBe(true)
+    }
+  })
+
   it('a yes to what is not true any more is asked for again', async () => {
     const key = await server.key('operator')
     const { token } = await made('moves')

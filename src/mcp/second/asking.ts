@@ -35,7 +35,9 @@ export function answersTo(
   const known: Record<string, Json> = {}
   const open: Record<string, Ask> = {}
   for (const [key, ask] of Object.entries(asks)) {
-    const answer = state.asked[key] === digestOf(ask) ? (brought[key] ?? state.answers[key]) : undefined
+    // The SDK copies what came, and a member that was called __proto__ would be inherited then.
+    const said = Object.hasOwn(brought, key) ? brought[key] : state.answers[key]
+    const answer = state.asked[key] === digestOf(ask) ? said : undefined
     if (isAnswerTo(ask, answer)) known[key] = answer
     else open[key] = ask
   }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { fixedHeaders, leaveBody } from './answer.ts'
 
 /** More than this waiting for a client that does not read ends its stream, bytes. */
-const mostWaiting = 8 * 1024 * 1024
+export const mostWaiting = 8 * 1024 * 1024
 
 /** Messages on their way to a client; false = they cannot be told any more. */
 export interface Stream {

@@ -1,7 +1,7 @@
-import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { AuthInfo, McpHttpHandler } from '@modelcontextprotocol/server'
 import { fixedHeaders } from '../../http/answer.ts'
+import { mostWaiting } from '../../http/exchange.ts'
 import type { Delivery } from '../visit.ts'
 
 /** Headers the protocol gives a meaning; the credential is none of them. */
@@ -30,7 +30,12 @@ export async function passOn(
   response.flushHeaders()
   for await (const chunk of answer.body ?? []) {
     if (response.destroyed) return
-    if (!response.write(chunk)) await Promise.race([once(response, 'drain'), once(response, 'close')])
+    response.write(chunk)
+    // To wait for who does not read would let the SDK gather the rest without end.
+    if (response.writableLength > mostWaiting) {
+      response.destroy()
+      return
+    }
   }
   response.end()
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { update_settings } from '../../tools/system/update_settings.ts'
 import { databases } from '../support/databases.ts'
 import { contents, makeToken, trailOf } from '../support/world.ts'
 import { type McpServer, startMcp } from './server.ts'
@@ -63,5 +64,34 @@ describe.each(databases)('many tokens over MCP on $name', (database) => {
     expect(rows.filter(({ action }) => action === 'rotate_due_tokens')).toHaveLength(1)
     expect(rows.filter(({ action }) => action === 'rotate_token')).toHaveLength(most)
     expect(rows).toHaveLength(most + 1)
+  })
+
+  it('revoke_tokens tells how far it is, and a call that is given up on the way ends no token', async () => {
+    await server.instance.call('admin', update_settings, { destructive_per_hour: null })
+    const client = await server.client(await server.key('operator'))
+    const call = (args: object, options = {}) =>
+      client.callTool({ name: 'revoke_tokens', arguments: { text: 'due', ...args } }, undefined, options)
+    const { preview } = (await call({ dry_run: true })).structuredContent as { preview: { confirm: string } }
+    const live = async () => {
+      const rows = server.instance.core.store.read
+        .selectFrom('tokens')
+        .select('id')
+        .where('revoked_at', 'is', null)
+      return (await rows.where('name', 'like', 'due %').execute()).length
+    }
+    const giveUp = new AbortController()
+    const { confirm } = preview
+    const abandoned = call({ confirm }, { signal: giveUp.signal, onprogress: () => giveUp.abort() })
+    await expect(abandoned).rejects.toThrow()
+    await server.instance.core.store.write(async () => undefined)
+    expect(await live()).toBe(most + 3)
+    const told: number[] = []
+    const done = await call(
+      { confirm },
+      { onprogress: ({ progress }: { progress: number }) => told.push(progress) },
+    )
+    expect(done.structuredContent).toMatchObject({ revoked: most + 3 })
+    expect(told).toEqual([most, most + 3])
+    expect(await live()).toBe(0)
   })
 })

@@ -8,11 +8,13 @@ import { operation } from '../../src/core/operation.ts'
 import { unchosen } from '../../src/core/parse.ts'
 import { revokeTokens } from '../../src/core/revoke-all.ts'
 import { requireExisting } from '../../src/core/token-filter.ts'
+import { turn } from '../../src/core/turn.ts'
 import { brieflyPreviewed, mostNamed, previewed, steps } from '../../src/core/two-steps.ts'
 import { daysAfter } from '../../src/domain/lifetime.ts'
 
 /** So many as one transaction revokes without making others wait. */
 const most = 1_000
+const step = 100
 
 const filters = ['group_id', 'server_id', 'owner_id', 'project_id', 'text', 'unused_for_days'] as const
 
@@ -60,13 +62,27 @@ export const revoke_tokens = operation({
   touches: (ctx, asked) => matching(ctx, asked),
   async run(ctx, asked) {
     const found = await matching(ctx, asked)
-    const ids = found.map(({ id }) => id)
-    const revoked = ids.length === 0 ? 0 : (await revokeTokens(ctx, { ids })).revoked_tokens
+    const revoked = await revokeEach(
+      ctx,
+      found.map(({ id }) => id),
+    )
     const filter = filters.filter((name) => asked[name] !== undefined)
     ctx.note({ revoked, filter: Object.fromEntries(filter.map((name) => [name, asked[name]])) })
     return { revoked, tokens: found.slice(0, mostNamed).map(({ id, name }) => ({ id, name })) }
   },
 })
+
+/** A hundred at a time, so that it can tell how far it is and be given up. */
+async function revokeEach(ctx: Context, ids: readonly string[]): Promise<number> {
+  let revoked = 0
+  for (let at = 0; at < ids.length; at += step) {
+    await turn(ctx)
+    const some = ids.slice(at, at + step)
+    revoked += (await revokeTokens(ctx, { ids: some })).revoked_tokens
+    ctx.dialogue?.progress(at + some.length, ids.length)
+  }
+  return revoked
+}
 
 async function matching(ctx: Context, asked: z.output<typeof input>): Promise<TokenRow[]> {
   await requireExisting(ctx, asked)

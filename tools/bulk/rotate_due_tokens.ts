@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
 import type { TokenRow } from '../../db/schema.ts'
 import * as tokens from '../../db/tokens.ts'
@@ -10,6 +9,7 @@ import { newSecret } from '../../src/core/new-secret.ts'
 import { operation } from '../../src/core/operation.ts'
 import { graceSeconds, rotate } from '../../src/core/rotating.ts'
 import { requireExisting } from '../../src/core/token-filter.ts'
+import { turn } from '../../src/core/turn.ts'
 import { brieflyPreviewed, previewed, steps } from '../../src/core/two-steps.ts'
 import { daysAfter } from '../../src/domain/lifetime.ts'
 
@@ -98,13 +98,6 @@ function refuseInline({ via }: Context, { delivery }: Asked): void {
   throw new AppError('invalid_input', 'delivery "inline" is not for many secrets here; ask for "link".', {
     field: 'delivery',
   })
-}
-
-/** Others get their turn, and so does whoever gives the call up: then nothing of it stays. */
-async function turn({ dialogue }: Context): Promise<void> {
-  await setImmediate()
-  if (dialogue?.signal.aborted !== true) return
-  throw new AppError('conflict', 'The call was cancelled; nothing was changed.', { reason: 'cancelled' })
 }
 
 type New = ReturnType<typeof newSecret>

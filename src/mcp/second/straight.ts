@@ -53,7 +53,7 @@ export async function serveStraight(
     answered = true
     exchange.answer(message, 'error' in message ? statusOf(message.error.code, dispatching) : 200)
   }
-  const server = makeSecond(surface, binding)
+  const server = makeSecond(briefly(surface), binding)
   await server.connect(transport)
   // Whoever closes the connection gives up the call.
   const over = new Promise<void>((resolve) => {
@@ -68,6 +68,12 @@ export async function serveStraight(
   })
   dispatching = false
   await over
+}
+
+/** Every answer of this era says who gives it; the drawing of the server is told by `server/discover` alone. */
+function briefly(surface: Surface): Surface {
+  const { icons: _, ...info } = surface.info
+  return { ...surface, info }
 }
 
 /** What is wrong with the request itself is said by the status as well; what its method refuses is not. */

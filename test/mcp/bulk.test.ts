@@ -67,31 +67,29 @@ describe.each(databases)('many tokens over MCP on $name', (database) => {
   })
 
   it('revoke_tokens tells how far it is, and a call that is given up on the way ends no token', async () => {
-    await server.instance.call('admin', update_settings, { destructive_per_hour: null })
+    const { call: operate, core } = server.instance
+    await operate('admin', update_settings, { destructive_per_hour: null })
+    const idle = 600
+    for (let at = 0; at < idle; at++) await makeToken(server.instance, { name: `idle ${at}` })
     const client = await server.client(await server.key('operator'))
     const call = (args: object, options = {}) =>
-      client.callTool({ name: 'revoke_tokens', arguments: { text: 'due', ...args } }, undefined, options)
+      client.callTool({ name: 'revoke_tokens', arguments: { text: 'idle', ...args } }, undefined, options)
     const { preview } = (await call({ dry_run: true })).structuredContent as { preview: { confirm: string } }
+    const { confirm } = preview
     const live = async () => {
-      const rows = server.instance.core.store.read
-        .selectFrom('tokens')
-        .select('id')
-        .where('revoked_at', 'is', null)
-      return (await rows.where('name', 'like', 'due %').execute()).length
+      const rows = core.store.read.selectFrom('tokens').select('id').where('revoked_at', 'is', null)
+      return (await rows.where('name', 'like', 'idle %').execute()).length
     }
     const giveUp = new AbortController()
-    const { confirm } = preview
     const abandoned = call({ confirm }, { signal: giveUp.signal, onprogress: () => giveUp.abort() })
     await expect(abandoned).rejects.toThrow()
-    await server.instance.core.store.write(async () => undefined)
-    expect(await live()).toBe(most + 3)
+    await core.store.write(async () => undefined)
+    expect(await live()).toBe(idle)
     const told: number[] = []
-    const done = await call(
-      { confirm },
-      { onprogress: ({ progress }: { progress: number }) => told.push(progress) },
-    )
-    expect(done.structuredContent).toMatchObject({ revoked: most + 3 })
-    expect(told).toEqual([most, most + 3])
+    const onprogress = ({ progress }: { progress: number }) => told.push(progress)
+    const done = await call({ confirm }, { onprogress })
+    expect([done.content, done.structuredContent]).toMatchObject([[{}], { revoked: idle }])
+    expect(told).toEqual([100, 200, 300, 400, 500, 600])
     expect(await live()).toBe(0)
   })
 })

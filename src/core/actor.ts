@@ -83,6 +83,11 @@ export function actorId(actor: Actor): string | null {
   return actor.kind === 'nobody' ? null : actor.id
 }
 
+/** The caller as the owner of what it keeps here: sessions, streams, calls that were given back. */
+export function principalOf(actor: Actor): string {
+  return `${actor.kind} ${actorId(actor)}`
+}
+
 /** True if the caller is this token itself. */
 export function isSelf(actor: Actor, tokenId: string): boolean {
   return (actor.kind === 'access' || actor.kind === 'user_key') && actor.id === tokenId

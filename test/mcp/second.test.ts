@@ -88,6 +88,17 @@ describe('the second era of MCP over HTTP', () => {
     expect(listed.text).not.toContain('smuggled')
   })
 
+  it('a name may stand in the header as base64, and says the same', async () => {
+    const key = await server.key('operator')
+    const name = (text: string) => ({
+      headers: { 'mcp-name': `=?base64?${Buffer.from(text).toString('base64')}?=` },
+    })
+    const good = await call(key, 'list_groups', {}, {}, name('list_groups'))
+    expect([good.status, good.body.result.structuredContent]).toMatchObject([200, { groups: [] }])
+    const refused = await call(key, 'list_groups', {}, {}, name('create_token'))
+    expect([refused.status, refused.body.error.code]).toEqual([400, -32020])
+  })
+
   it.each(['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'no/such'])(
     '%s is no method of this era: 404, and the id comes back',
     async (method) => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js'
-import { type Actor, actorId } from '../../core/actor.ts'
+import { principalOf } from '../../core/actor.ts'
 import type { Caller } from '../../core/context.ts'
 import { AppError } from '../../core/errors.ts'
 import { answerWith, openStream } from '../../http/exchange.ts'
@@ -186,10 +186,6 @@ export function firstRoutes(face: HttpFace, surface: Surface, options: FirstOpti
 /** Each request of a session brings its own caller; none is kept between them (security R12, R17). */
 function callerIn({ authInfo }: Extra): Caller {
   return authInfo?.extra?.['caller'] as Caller
-}
-
-function principalOf(actor: Actor): string {
-  return `${actor.kind} ${actorId(actor)}`
 }
 
 function updated(uri: string) {

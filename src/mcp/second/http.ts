@@ -5,7 +5,7 @@ import {
   type ServerEvent,
   type ServerEventBus,
 } from '@modelcontextprotocol/server'
-import { type Actor, actorId } from '../../core/actor.ts'
+import { principalOf } from '../../core/actor.ts'
 import type { Caller } from '../../core/context.ts'
 import { AppError } from '../../core/errors.ts'
 import { isRequest, type RpcRequest } from '../../http/messages.ts'
@@ -30,25 +30,26 @@ export function secondRoutes({ core, log }: HttpFace, surface: Surface): EraRout
   const onerror = (error: Error) => log.debug({ error }, 'mcp request refused')
   const factory = () => makeSecond(surface, binding)
   // Without methods of ours the SDK says by its status which of the others it does not know.
-  const entry = createMcpHandler(() => makeSecond({ ...surface, methods: new Map() }, binding), {
-    legacy: 'reject',
-    onerror,
-  })
+  const none = () => makeSecond({ ...surface, methods: new Map() }, binding)
+  const bare = createMcpHandler(none, { legacy: 'reject', onerror })
+  const entry = createMcpHandler(factory, { legacy: 'reject', onerror })
   const listening = new Set<McpHttpHandler>()
   /** Whose each stream is, from before it is open until it has ended. */
   const places = new Map<ServerResponse, string>()
   const running = new Set<Promise<void>>()
 
   async function post(delivery: Delivery): Promise<void> {
-    const { message } = delivery
-    const asked = isRequest(message) && message.method === 'subscriptions/listen'
-    const done = asked
-      ? listen(delivery, message)
-      : isPlain(surface, delivery)
-        ? serveStraight(surface, binding, delivery)
-        : passOn(entry, delivery, authInfo(delivery.caller))
+    const done = served(delivery)
     running.add(done)
     await done.finally(() => running.delete(done))
+  }
+
+  function served(delivery: Delivery): Promise<void> {
+    const { message, caller } = delivery
+    if (isRequest(message) && message.method === 'subscriptions/listen') return listen(delivery, message)
+    if (isPlain(surface, delivery)) return serveStraight(surface, binding, delivery)
+    const known = 'method' in message && surface.methods.has(message.method)
+    return passOn(known ? entry : bare, delivery, authInfo(caller))
   }
 
   /** A stream of changes of its own, to what the caller may see alone. */
@@ -86,7 +87,7 @@ export function secondRoutes({ core, log }: HttpFace, surface: Surface): EraRout
       await Promise.all([...listening].map((own) => own.close()))
       const late = new Promise((resolve) => setTimeout(resolve, patience).unref())
       await Promise.race([Promise.allSettled(running), late])
-      await entry.close()
+      await Promise.all([entry.close(), bare.close()])
     },
   }
 }
@@ -105,8 +106,4 @@ function busOf(surface: Surface, caller: Caller, uris: ReadonlySet<string>): Ser
       )
     },
   }
-}
-
-function principalOf(actor: Actor): string {
-  return `${actor.kind} ${actorId(actor)}`
 }

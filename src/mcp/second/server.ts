@@ -9,7 +9,7 @@ import {
   Server,
   type ServerContext,
 } from '@modelcontextprotocol/server'
-import { actorId } from '../../core/actor.ts'
+import { principalOf } from '../../core/actor.ts'
 import type { Caller, ClientName } from '../../core/context.ts'
 import { GivenBack } from '../../core/errors.ts'
 import { rpc } from '../../http/rpc.ts'
@@ -63,7 +63,7 @@ async function answered(
 ): Promise<Json> {
   const caller = { ...binding.callerOf(ctx), client: clientOf(ctx) }
   const { _meta, ...params } = request.params ?? {}
-  const bound = { principal: `${caller.actor.kind} ${actorId(caller.actor)}`, method: request.method, params }
+  const bound = { principal: principalOf(caller.actor), method: request.method, params }
   const now = binding.clock()
   const sent = ctx.mcpReq.requestState()
   const state = sent === undefined ? noState() : openState(await surface.stateKey(), String(sent), bound, now)

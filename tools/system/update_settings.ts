@@ -4,7 +4,7 @@ import * as settings from '../../db/settings.ts'
 import { AppError } from '../../src/core/errors.ts'
 import { refuseBound } from '../../src/core/limits.ts'
 import { operation } from '../../src/core/operation.ts'
-import { confusedPrefix } from '../../src/core/policy.ts'
+import { confusedPrefix } from '../../src/core/prefixes.ts'
 import { type Settings, settingsSchema } from '../../src/domain/settings.ts'
 
 export const update_settings = operation({

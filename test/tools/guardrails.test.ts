@@ -134,11 +134,11 @@ describe.each(databases)('guardrails on $name', (database) => {
       told.push([code, field])
     }
     expect(told).toEqual([
-      ['invalid_input', undefined],
+      ['invalid_input', 'input_file'],
       ['invalid_input', 'input_file'],
       ['invalid_input', 'input_file.block.1'],
       ['invalid_input', 'input_file.level'],
-      ['invalid_input', undefined],
+      ['invalid_input', 'input_file'],
     ])
     expect(await shown()).toEqual([off, off])
   })

@@ -10,6 +10,7 @@ describe('R3: deriveKeys', () => {
     expect(Object.keys(keys).sort()).toEqual([
       'audit',
       'backup',
+      'conversation',
       'env',
       'idempotency',
       'link',

@@ -28,7 +28,7 @@ describe.each(databases)('names and references of tokens on $name', (database) =
       metadata,
     })
     const read = (await instance.call('reader', get_token, { token_id: token.id })).token
-    expect(read).toEqual({ ...token, usage: null, generations: [] })
+    expect(read).toEqual({ ...token, usage: null, generations: [], leaked_at: null })
     expect(read.description).toBe(description)
     expect(JSON.stringify(read.metadata)).toBe(JSON.stringify(metadata))
   })

@@ -9,7 +9,8 @@ export interface Redactions {
   readonly taken: Set<string>
 }
 
-const placeholder = /<[A-Z]{2,12}(?:_[A-Z]{2,12})?_\d{1,7}>/g
+/** What stands in the place of a text that was taken out. */
+export const placeholder = /<[A-Z]{2,12}(?:_[A-Z]{2,12})?_\d{1,7}>/g
 /** Also as programs write `<` in JSON or HTML within a text. */
 const written = /(?:<|\\u003c|&lt;)([A-Z]{2,12}(?:_[A-Z]{2,12})?_\d{1,7})(?:>|\\u003e|&gt;)/gi
 /** An answer of placeholders alone would be many times as long once they are restored. */

@@ -1,4 +1,5 @@
 import type { Leaf } from '../leaf.ts'
+import { placeholder } from '../redactions.ts'
 
 /** A part of a text, as the positions of `slice`. */
 export interface Span {
@@ -47,10 +48,11 @@ export function isCalled(words: RegExp, leaf: Leaf, place: number): boolean {
   return words.test(leaf.text.slice(Math.max(0, place - lookBack), place)) || words.test(spaced(leaf.name))
 }
 
-/** The words of a member's name: `userPhone_number` as `user Phone number`. */
+/** The words of a member's name: `userPhone_number` as `user Phone number`. A placeholder in it says what was there, not what stands here. */
 export function spaced(name: string): string {
   return name
     .slice(0, 200)
+    .replace(placeholder, ' ')
     .replace(/([a-z])([A-Z])/g, '$1 $2')
     .replace(/[_-]+/g, ' ')
 }

@@ -81,7 +81,7 @@ function refuseMethod({ request, response }: Omit<Visit, 'caller'>, sessions: bo
 }
 
 /** A request that was refused before any message of it was answered, as JSON-RPC without an id. */
-export function refuse({ request, response, facts }: Omit<Visit, 'caller'>, error: unknown): void {
+function refuse({ request, response, facts }: Omit<Visit, 'caller'>, error: unknown): void {
   const { status, body, headers } = rpcRefusal(error, facts.requestId, bearerOf(request).sent)
   if (response.headersSent) response.destroy()
   else answerWith(request, response, status, body, headers)

@@ -22,3 +22,9 @@ export interface EraRoutes {
   /** Lets calls in flight end, and answers those that take longer with an error. */
   close(): Promise<void>
 }
+
+/** Most standing streams of one credential in one era (security R26). */
+export const mostStreams = 10
+
+/** How long calls may take to end once the server closes, ms; less than the server itself has patience for. */
+export const patience = 4_000

@@ -10,7 +10,7 @@ import { type Held, makeSessions } from '../../http/sessions.ts'
 import type { HttpFace } from '../../http/types.ts'
 import { exchangeOf } from '../answering.ts'
 import type { Surface } from '../surface.ts'
-import type { Delivery, EraRoutes, Visit } from '../visit.ts'
+import { type Delivery, type EraRoutes, mostStreams, patience, type Visit } from '../visit.ts'
 import { drained, makeWire, type Wire } from '../wire.ts'
 import { type Channel, makeChannel } from './channel.ts'
 import { type Extra, makeFirst } from './server.ts'
@@ -36,12 +36,6 @@ interface Routes extends EraRoutes {
   /** Ends a session at its client's wish (DELETE). */
   end(visit: Visit): Promise<void>
 }
-
-/** Most standing streams of one credential (security R26). */
-const mostStreams = 10
-
-/** How long calls may take to end once the server closes, ms; less than the server itself has patience for. */
-const patience = 4_000
 
 /** The first era (up to 2025-11-25) over HTTP, in sessions or without: JSON answers, streams once something comes before the answer. */
 export function firstRoutes(face: HttpFace, surface: Surface, options: FirstOptions): Routes {

@@ -11,18 +11,12 @@ import { AppError } from '../../core/errors.ts'
 import { isRequest, type RpcRequest } from '../../http/messages.ts'
 import type { HttpFace } from '../../http/types.ts'
 import type { Surface } from '../surface.ts'
-import type { Delivery, EraRoutes } from '../visit.ts'
+import { type Delivery, type EraRoutes, mostStreams, patience } from '../visit.ts'
 import { authInfo, callerIn } from './caller.ts'
 import { narrowed } from './narrowed.ts'
 import { passOn } from './pass-on.ts'
 import { makeSecond } from './server.ts'
 import { isPlain, serveStraight } from './straight.ts'
-
-/** Most open subscriptions of one credential (security R26). */
-const mostStreams = 10
-
-/** How long calls may take to end once the server closes, ms. */
-const patience = 4_000
 
 /** The second era (2026-07-28) over HTTP: every request stands alone. */
 export function secondRoutes({ core, log }: HttpFace, surface: Surface): EraRoutes {
